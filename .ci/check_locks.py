@@ -1,0 +1,70 @@
+"""Checks the locks without a network: no address, every direct requirement met, both agree.
+
+A lock is a hashed requirement file as written by `make lock`; one line `name==version` per package,
+followed by its hashes.
+"""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PIN = re.compile(r"^([\w.-]+)==([^\s;]+)", re.MULTILINE)
+
+
+def pins(lock: Path) -> set[tuple[str, str]]:
+    """The (name, version) pairs of a lock; a package may have one version per platform."""
+    return {(canonicalize_name(name), version) for name, version in PIN.findall(lock.read_text())}
+
+
+def direct(group: str, groups: dict[str, list[str | dict[str, str]]]) -> list[str]:
+    """The requirements of a dependency group, its included groups with it."""
+    found: list[str] = []
+    for entry in groups[group]:
+        found += [entry] if isinstance(entry, str) else direct(entry["include-group"], groups)
+    return found
+
+
+def unmet(requirements: list[str], locked: set[tuple[str, str]]) -> list[str]:
+    """The requirements that no pin of the lock satisfies."""
+    return [
+        text
+        for text in requirements
+        if not any(
+            canonicalize_name((wanted := Requirement(text)).name) == name
+            and wanted.specifier.contains(version, prereleases=True)
+            for name, version in locked
+        )
+    ]
+
+
+def main() -> int:
+    """Print each fault and return 1 where there is one."""
+    project = tomllib.loads(Path("pyproject.toml").read_text())
+    needed = project["project"]["dependencies"]
+    dev, runtime = Path("requirements/dev.lock"), Path("requirements/runtime.lock")
+    faults = [
+        f"{lock}:{number} names an address: {line.strip()}"
+        for lock in (dev, runtime)
+        for number, line in enumerate(lock.read_text().splitlines(), 1)
+        if "://" in line or line.startswith("-")
+    ]
+    faults += [f"{runtime} does not meet {text}" for text in unmet(needed, pins(runtime))]
+    needed_by_dev = needed + direct("dev", project["dependency-groups"])
+    faults += [f"{dev} does not meet {text}" for text in unmet(needed_by_dev, pins(dev))]
+    faults += [
+        f"{runtime} has {name}=={version}, {dev} has not"
+        for name, version in sorted(pins(runtime) - pins(dev))
+    ]
+    for fault in faults:
+        print(fault)
+    if faults:
+        print("run `make lock` and commit requirements/")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

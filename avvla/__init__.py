@@ -1,0 +1,1 @@
+"""avvla: from raw driving logs to a vision-language-action model that drives."""

@@ -1,0 +1,96 @@
+"""Validity: which windows of driven path may become action labels, and why the others may not.
+
+A window is 80 samples at 0.1 s: 16 of history, the last of them t0, and 64 that follow. Each has
+one reason, the first that applies; "" means valid:
+
+    gap           samples without a pose between samples with one
+    too short     no pose at the start or at the end of the window
+    nan           a value that is not finite although the sample has a pose
+    teleport      faster than MAX_SPEED_MPS or MAX_YAW_RATE_RADPS between samples
+    side slip     direction of travel and heading differ by more than MAX_SLIP_RAD
+    out of bounds the path demands more than MAX_ACCELERATION or MAX_CURVATURE
+    fit error     the re-driven action leaves the path by more than the limit asked for
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Bounds of an action: the Alpamayo action space, curvature as released (|k| <= 0.33 is r >= 3 m).
+MAX_ACCELERATION = 9.8
+MAX_CURVATURE = 0.33
+# Above any road speed (250 km/h) and any yaw rate of a car that grips (comfort asks < 0.95 rad/s).
+MAX_SPEED_MPS = 70.0
+MAX_YAW_RATE_RADPS = 3.0
+# A car's body slip stays below 0.1 rad; more is a wrong heading. Shorter steps are position noise.
+MAX_SLIP_RAD = 0.35
+SLIP_STEP_M = 0.3
+
+REASONS = ("gap", "too short", "nan", "teleport", "side slip", "out of bounds", "fit error")
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
+
+
+def judge_path(xy: FloatArray, yaw: FloatArray, speed: FloatArray | None, dt_s: float) -> list[str]:
+    """Reason of each window as far as its samples alone tell.
+
+    Args:
+        xy: (N, T, 2) positions [m], any frame.
+        yaw: (N, T) headings [rad], wrapped or not.
+        speed: (N, T) measured speeds [m/s], or None.
+        dt_s: time between samples [s].
+    """
+    values = [xy[..., 0], xy[..., 1], yaw] + ([] if speed is None else [speed])
+    missing = np.isnan(xy).all(-1) & np.isnan(yaw)
+    before = np.logical_and.accumulate(missing, -1)
+    after = np.logical_and.accumulate(missing[:, ::-1], -1)[:, ::-1]
+    ends = before | after
+    finite: BoolArray = np.all(np.isfinite(np.stack(values)), axis=(0, -1))
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved = np.diff(xy, axis=-2)
+        turned = np.diff(yaw)
+        turned = np.abs(turned - 2 * np.pi * np.round(turned / (2 * np.pi)))
+        distance = np.hypot(moved[..., 0], moved[..., 1])
+        jump = (distance > MAX_SPEED_MPS * dt_s) | (turned > MAX_YAW_RATE_RADPS * dt_s)
+        if speed is not None:
+            jump |= np.abs(speed[:, 1:]) > MAX_SPEED_MPS
+        slip = slip_angle(moved, yaw[:, :-1])
+        skids = (np.abs(slip) > MAX_SLIP_RAD) & (distance > SLIP_STEP_M)
+    return first_reason(
+        {
+            "gap": (missing & ~ends).any(-1),
+            "too short": ends.any(-1),
+            "nan": ~finite,
+            "teleport": jump.any(-1),
+            "side slip": skids.any(-1),
+        }
+    )
+
+
+def slip_angle(moved: FloatArray, yaw: FloatArray) -> FloatArray:
+    """Angle from the vehicle's axis to a displacement, in [-pi/2, pi/2]; reversing counts as 0.
+
+    Args:
+        moved: (..., 2) displacement [m].
+        yaw: (...,) heading at its start [rad].
+    """
+    ahead = moved[..., 0] * np.cos(yaw) + moved[..., 1] * np.sin(yaw)
+    left = moved[..., 1] * np.cos(yaw) - moved[..., 0] * np.sin(yaw)
+    slip: FloatArray = np.arctan2(left * np.where(ahead < 0, -1.0, 1.0), np.abs(ahead))
+    return slip
+
+
+def within_bounds(action: FloatArray) -> BoolArray:
+    """(N,) whether every step of `action` (N, T, 2) is inside the bounds."""
+    inside = np.abs(action) <= (MAX_ACCELERATION, MAX_CURVATURE)
+    every: BoolArray = np.all(inside, axis=(-1, -2))
+    return every
+
+
+def first_reason(failed: dict[str, BoolArray]) -> list[str]:
+    """Per window the first name of `failed`, in its order, whose array (N,) is true; else ""."""
+    table = np.stack(list(failed.values()), -1)
+    names = np.array(list(failed))
+    return [str(text) for text in np.where(table.any(-1), names[table.argmax(-1)], "")]

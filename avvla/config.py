@@ -1,0 +1,223 @@
+"""The typed form of params.yaml: every parameter of the pipeline with its unit and default.
+
+An unknown key is refused with the nearest known one, a value out of range with the range. Nothing
+machine-dependent belongs here: host settings are the `AVVLA_*` variables read by `avvla.host`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from avvla.errors import UserError
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A frozen section of params.yaml that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Randomisation(Section):
+    """Domain randomisation of the embedded world; every value is the width of a range around nominal."""
+
+    light: Fraction = Field(0.3, description="relative change of brightness")
+    colours: Fraction = Field(0.15, description="relative change of each surface's colour")
+    background: bool = Field(True, description="random horizon, sky and roadside colours")
+    camera_jitter_m: NonNegative = Field(0.05, description="camera position [m]")
+    camera_jitter_rad: NonNegative = Field(0.01, description="camera pitch, yaw and roll [rad]")
+    image_noise: NonNegative = Field(4.0, description="standard deviation of pixel noise [0..255]")
+    speed_noise: NonNegative = Field(0.01, description="relative error of the measured speed")
+    dynamics: Fraction = Field(
+        0.05, description="relative error of the realised acceleration and curvature"
+    )
+
+
+class Synthetic(Section):
+    """The embedded data set: an expert's drives in the embedded world, in NVIDIA's layout."""
+
+    clips: Count = Field(800, description="number of clips")
+    clips_per_chunk: Count = Field(100, description="clips in one chunk")
+    video_s: Positive = Field(6.5, description="length of the camera video of a clip [s]")
+    camera_fps: Count = Field(2, description="camera frames a second; a frame is a training sample")
+    camera_width: Count = Field(192, description="width of the camera image [px]")
+    camera_height: Count = Field(108, description="height of the camera image [px]")
+    perturbed: Fraction = Field(
+        0.7, description="share of clips whose start is off the lane centre"
+    )
+    randomisation: Randomisation = Randomisation()
+
+
+class Dataset(Section):
+    """What the download stage fetches or makes."""
+
+    source: Literal["synthetic", "nvidia", "l2d", "hdf5"] = Field(
+        "synthetic", description="where the raw logs come from"
+    )
+    camera: str = Field(
+        "camera_front_wide_120fov", description="camera feature, in NVIDIA's naming"
+    )
+    t0_start_s: Positive = Field(2.0, description="first t0 of a clip [s]; needs 1.5 s of history")
+    t0_stride_s: Positive = Field(0.5, description="time between two t0 of a clip [s]")
+    synthetic: Synthetic = Synthetic()
+
+
+class Label(Section):
+    """Where the command of each t0 comes from."""
+
+    source: Literal["scenario", "kinematic", "fixed"] = Field(
+        "scenario", description="the expert's command, rules on the driven path, or one command"
+    )
+    command: str = Field("Follow the lane", description="the command of the source `fixed`")
+
+
+class Action(Section):
+    """Fit of (acceleration, curvature) to a driven path."""
+
+    integrator: Literal["euler", "trapezoid"] = Field("euler", description="unicycle integrator")
+    max_error_m: Positive = Field(
+        1.0, description="a label further than this from its path is invalid [m]"
+    )
+
+
+class Build(Section):
+    """The LeRobot data set."""
+
+    image_size: Count = Field(96, description="side of the square policy image [px]")
+    crop_up_deg: Positive = Field(10.0, description="field of view kept above the horizon [degree]")
+    crop_down_deg: Positive = Field(
+        33.0, description="field of view kept below the horizon [degree]"
+    )
+    validation: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.05, description="share of clips held out"
+    )
+
+
+class Backbone(Section):
+    """Vision-language backbone of SmolVLA: a tiny one built offline, or a named one."""
+
+    name: str = Field("tiny", description="`tiny`, or a hub id or folder of a SmolVLM")
+    vision_width: Count = Field(96, description="width of the tiny vision encoder")
+    vision_layers: Count = Field(3, description="layers of the tiny vision encoder")
+    patch_size: Count = Field(16, description="side of an image patch [px]")
+    text_width: Count = Field(64, description="width of the tiny language model")
+    text_layers: Count = Field(2, description="layers of the tiny language model")
+    init_std: Positive = Field(0.1, description="standard deviation of the tiny backbone's weights")
+
+
+class PolicyParams(Section):
+    """The Field Agent."""
+
+    backbone: Backbone = Backbone()
+    max_dim: Count = Field(
+        2, description="padded state and action width; 2 trains from scratch, 32 fits hub weights"
+    )
+    train_expert_only: bool = Field(False, description="train the action expert alone")
+    freeze_vision: bool = Field(False, description="keep the vision encoder's weights")
+    trajectory_loss: NonNegative = Field(0.0, description="weight of the integrated path's error")
+    flow_steps: Count = Field(2, description="Euler steps of the flow at inference")
+    speed_scale: Positive = Field(10.0, description="speed that the network sees as 1 [m/s]")
+    heading_scale: Positive = Field(
+        0.2, description="heading change that the network sees as 1 [rad]"
+    )
+    acceleration_scale: Positive = Field(
+        1.0, description="acceleration that the network sees as 1 [m/s^2]"
+    )
+    curvature_scale: Positive = Field(
+        0.008, description="curvature companding: the network sees asinh(curvature / scale) [1/m]"
+    )
+
+
+class Train(Section):
+    """Optimisation."""
+
+    steps: Count = Field(4000, description="optimiser steps")
+    batch_size: Count = Field(16, description="samples a step")
+    lr: Positive = Field(1e-3, description="peak learning rate of AdamW")
+    final_lr: Fraction = Field(0.02, description="learning rate at the end, as a share of the peak")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(50, description="linear warm-up [steps]")
+    weight_decay: NonNegative = Field(1e-4, description="AdamW weight decay")
+    grad_clip: Positive = Field(10.0, description="largest gradient norm")
+    log_every: Count = Field(50, description="steps between two points of the loss curve")
+    blind: bool = Field(
+        False, description="blank the camera in training: the twin that cannot look"
+    )
+
+
+class Evaluate(Section):
+    """Open loop on held-out clips, closed loop in the embedded world."""
+
+    roads: Count = Field(40, description="unseen roads per scenario family")
+    duration_s: Positive = Field(25.0, description="length of a lane-keeping drive [s]")
+    replan_ticks: Count = Field(2, description="ticks of 0.1 s driven on one plan")
+    max_clips: Count = Field(200, description="validation clips used in open loop, at most")
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0)] = Field(7, description="seed of everything random")
+    dataset: Dataset = Dataset()
+    label: Label = Label()
+    action: Action = Action()
+    build: Build = Build()
+    policy: PolicyParams = PolicyParams()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        UserError: the file is missing, is no YAML mapping, or has an unknown key or a bad value.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing: run from the project's root, or `git checkout {path}`"
+        ) from None
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise UserError(
+            f"{path} holds {type(raw).__name__}, expected a mapping with the keys of avvla/config.py"
+        )
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(
+            f"{path}: " + "; ".join(_sentence(detail) for detail in error.errors())
+        ) from None
+
+
+def _sentence(detail: object) -> str:
+    """One pydantic error as a sentence with the value got and the nearest known key."""
+    assert isinstance(detail, dict)
+    location, got = detail["loc"], detail["input"]
+    name = " ".join(".".join(str(part) for part in location).split())
+    if detail["type"] != "extra_forbidden":
+        return f"{name} is {got!r}: {detail['msg'].lower()}"
+    known = list(_section_at(location[:-1]).model_fields)
+    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
+    return f"unknown parameter `{name}`; {hint}"
+
+
+def _section_at(location: tuple[str | int, ...]) -> type[BaseModel]:
+    section: type[BaseModel] = Params
+    for part in location:
+        annotation = section.model_fields[str(part)].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        section = annotation
+    return section

@@ -1,0 +1,1 @@
+"""What a driver is worth: open loop on held-out clips, closed loop in the embedded world."""

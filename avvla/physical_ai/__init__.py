@@ -1,0 +1,1 @@
+"""NVIDIA's PhysicalAI-Autonomous-Vehicles layout: its cameras, writer, manifest and reader."""

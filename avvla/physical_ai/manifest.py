@@ -1,0 +1,172 @@
+"""data/manifest.json: every file of the raw logs with its size and SHA-256.
+
+The files themselves lie outside the project in a hub cache (`layout.snapshot`). The manifest is
+the one fact about them that later stages and DVC depend on: sorted JSON, the same bytes for the
+same logs, without a path of the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from avvla.errors import UserError
+from avvla.physical_ai import layout
+
+REMAKE = "make it again with `dvc repro download`"
+FETCH = "get the files with `avvla data fetch`"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class File(_Record):
+    """One file of a snapshot; `chunk` is null for metadata."""
+
+    path: str
+    feature: Annotated[str, Field(min_length=1)]
+    chunk: Annotated[int, Field(ge=0)] | None
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @model_validator(mode="after")
+    def _stays_inside(self) -> Self:
+        parts = self.path.split("/")
+        if not self.path.isprintable() or "\\" in self.path or {"", ".", ".."} & set(parts):
+            raise ValueError(f"path {self.path!r} must be relative and stay inside the snapshot")
+        return self
+
+
+class Manifest(_Record):
+    """The raw logs of one run of the pipeline: a revision of a data set and its files, by path."""
+
+    source: Literal["synthetic", "nvidia", "l2d", "hdf5"]
+    repo_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    camera: Annotated[str, Field(pattern=r"^camera_\w+$")]
+    files: tuple[File, ...]
+
+    @model_validator(mode="after")
+    def _sorted_without_duplicates(self) -> Self:
+        paths = [file.path for file in self.files]
+        for earlier, later in itertools.pairwise(paths):
+            if earlier == later:
+                raise ValueError(f"path {later!r} is listed twice")
+            if earlier > later:
+                raise ValueError(f"path {later!r} comes after {earlier!r}, expected sorted paths")
+        return self
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Numbers of the chunks, sorted."""
+        return tuple(sorted({file.chunk for file in self.files if file.chunk is not None}))
+
+    def of_chunk(self, chunk: int) -> tuple[File, ...]:
+        """Files of one chunk, by path.
+
+        Raises:
+            UserError: the manifest has no such chunk.
+        """
+        files = tuple(file for file in self.files if file.chunk == chunk)
+        if not files:
+            raise UserError(f"the manifest has no chunk {chunk}; it has {list(self.chunks)}")
+        return files
+
+
+def describe(snapshot: Path, paths: Iterable[str]) -> tuple[File, ...]:
+    """Entries of a manifest for `paths` inside a snapshot, sorted; reads every file."""
+    files = []
+    for path in sorted(paths):
+        feature, chunk = layout.parse(path)
+        on_disk = snapshot / path
+        files.append(
+            File(
+                path=path,
+                feature=feature,
+                chunk=chunk,
+                bytes=on_disk.stat().st_size,
+                sha256=hash_file(on_disk),
+            )
+        )
+    return tuple(files)
+
+
+def save(manifest: Manifest, path: Path) -> None:
+    """Write a manifest as sorted, indented JSON."""
+    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n")
+
+
+def load(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        UserError: the file is missing, is no JSON, or breaks a rule of `Manifest` or `File`.
+    """
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {REMAKE}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): {REMAKE}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UserError(f"{path}: {where}: {first['msg']}; {REMAKE}") from None
+
+
+def root(manifest: Manifest, data_root: Path) -> Path:
+    """Folder of the manifest's snapshot in the hub cache at `data_root`."""
+    return layout.snapshot(data_root, manifest.repo_id, manifest.revision)
+
+
+def size_problem(file: File, snapshot: Path) -> str | None:
+    """What is wrong with the presence or the size of one file, or None; reads no content."""
+    try:
+        size = (snapshot / file.path).stat().st_size
+    except OSError:
+        return f"{file.path} is missing from {snapshot}: expected {file.bytes} bytes"
+    if size != file.bytes:
+        return f"{file.path} in {snapshot} has {size} bytes, expected {file.bytes}"
+    return None
+
+
+def verify(manifest: Manifest, data_root: Path) -> list[str]:
+    """Compare a manifest with the files on disk: one sentence per missing or different file."""
+    snapshot = root(manifest, data_root)
+    problems = []
+    for file in manifest.files:
+        problem = size_problem(file, snapshot)
+        if problem is None and (got := hash_file(snapshot / file.path)) != file.sha256:
+            problem = f"{file.path} in {snapshot} has SHA-256 {got}, expected {file.sha256}"
+        if problem is not None:
+            problems.append(problem)
+    return problems
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

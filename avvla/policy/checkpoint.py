@@ -1,0 +1,144 @@
+"""Making, saving and loading a Field Agent with its processors.
+
+A checkpoint is LeRobot's `pretrained_model` folder plus `backbone/`: it may be moved, and the same
+weights write the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import NamedTuple
+
+import torch
+from lerobot.policies.factory import make_pre_post_processors
+from lerobot.processor import PolicyProcessorPipeline
+from lerobot.utils.device_utils import is_torch_device_available
+from safetensors import SafetensorError
+
+from avvla.config import Params
+from avvla.errors import UserError
+from avvla.policy.backbone import TINY, backbone_source
+from avvla.policy.configuration_field_agent import FieldAgentConfig, features, read_config
+from avvla.policy.modeling_field_agent import FieldAgentPolicy
+from avvla.policy.processor_field_agent import field_agent_processors
+
+HUB_LAYERS = 16
+"""Layers of a hub backbone's language model that SmolVLA uses (arXiv 2506.01844, section 3.1)."""
+
+
+class Checkpoint(NamedTuple):
+    """A Field Agent and what stands before and after it."""
+
+    policy: FieldAgentPolicy
+    preprocessor: PolicyProcessorPipeline
+    postprocessor: PolicyProcessorPipeline
+
+
+def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
+    """A Field Agent with freshly drawn weights; the same parameters draw the same weights.
+
+    Raises:
+        UserError: this machine lacks the device, or the sizes do not fit each other.
+    """
+    check_device(device)
+    policy = params.policy
+    tiny = policy.backbone.name == TINY
+    inputs, outputs = features(params.build.image_size)
+    with TemporaryDirectory() as folder:
+        config = FieldAgentConfig(
+            vlm_model_name=backbone_source(Path(folder), policy.backbone, params.build.image_size),
+            load_vlm_weights=not tiny,
+            num_vlm_layers=0 if tiny else HUB_LAYERS,  # 0 keeps every layer
+            device=device,
+            input_features=inputs,
+            output_features=outputs,
+            integrator=params.action.integrator,
+            trajectory_loss=policy.trajectory_loss,
+            num_steps=policy.flow_steps,
+            max_state_dim=policy.max_dim,
+            max_action_dim=policy.max_dim,
+            freeze_vision_encoder=policy.freeze_vision,
+            train_expert_only=policy.train_expert_only,
+            speed_scale=policy.speed_scale,
+            heading_scale=policy.heading_scale,
+            acceleration_scale=policy.acceleration_scale,
+            curvature_scale=policy.curvature_scale,
+        )
+        torch.manual_seed(params.seed)
+        agent = FieldAgentPolicy(config)
+    agent.to(device)
+    return agent
+
+
+def processors_of(
+    policy: FieldAgentPolicy,
+) -> tuple[PolicyProcessorPipeline, PolicyProcessorPipeline]:
+    """Pre- and post-processor of a policy, with the tokenizer of its backbone."""
+    return field_agent_processors(policy.config, policy.tokenizer)
+
+
+def save_checkpoint(
+    folder: Path,
+    policy: FieldAgentPolicy,
+    preprocessor: PolicyProcessorPipeline,
+    postprocessor: PolicyProcessorPipeline,
+) -> None:
+    """Write a checkpoint folder in place of what is there, whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        fresh = work / "new"
+        policy.save_pretrained(fresh)
+        preprocessor.save_pretrained(fresh)
+        postprocessor.save_pretrained(fresh)
+        for path in fresh.rglob("*.safetensors"):
+            path.chmod(0o644)  # safetensors writes for the owner alone
+        if folder.exists():
+            folder.rename(work / "old")
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(work)
+
+
+def load_checkpoint(folder: Path, device: str) -> Checkpoint:
+    """Load a checkpoint for inference.
+
+    Raises:
+        UserError: this machine lacks the device, or the folder is no Field Agent's checkpoint, is
+            incomplete or is damaged.
+    """
+    check_device(device)
+    config = read_config(folder)
+    config.device = device
+    policy = FieldAgentPolicy.from_pretrained(folder, config=config)
+    try:
+        preprocessor, postprocessor = make_pre_post_processors(
+            config,
+            pretrained_path=str(folder),
+            preprocessor_overrides={"device_processor": {"device": device}},
+        )
+    except (FileNotFoundError, json.JSONDecodeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{folder} has no usable processors ({reason}): copy the whole folder again"
+        ) from None
+    return Checkpoint(policy, preprocessor, postprocessor)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that LeRobot would silently replace.
+
+    Raises:
+        UserError: torch cannot use `device` here.
+    """
+    try:
+        known = is_torch_device_available(device)
+    except ValueError:
+        known = False
+    if not known:
+        raise UserError(
+            f"device is {device!r}, which torch cannot use on this machine: set AVVLA_DEVICE=cpu"
+        )

@@ -1,0 +1,55 @@
+"""The trained Field Agent as a driver: raw observations in, physical plans out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from lerobot.utils.constants import OBS_STATE
+
+from avvla.errors import UserError
+from avvla.policy.checkpoint import load_checkpoint
+from avvla.policy.configuration_field_agent import IMAGE
+from avvla.policy.interface import BLIND_GREY, Observation, Plan
+
+
+class FieldAgent:
+    """A checkpoint that plans.
+
+    Args:
+        checkpoint: folder written by `save_checkpoint`.
+        device: torch device.
+        blind: see only mid-grey, whatever the camera shows.
+
+    Raises:
+        UserError: see `load_checkpoint`.
+    """
+
+    def __init__(self, checkpoint: Path, device: str, *, blind: bool = False) -> None:
+        self._policy, self._preprocess, _ = load_checkpoint(checkpoint, device)
+        self._blind = blind
+        self.image_size = self._policy.config.image_size
+        """Side of the square image that the network expects [px]."""
+
+    @torch.inference_mode()
+    def plan(self, observation: Observation) -> Plan:
+        """Plans for a batch of observations; the same observation gives the same plan.
+
+        Raises:
+            UserError: the image's size is not the checkpoint's.
+        """
+        size = observation.image.shape[1]
+        if size != self.image_size:
+            raise UserError(
+                f"the image is {size} px wide, expected {self.image_size} px, the size that the "
+                "checkpoint was trained on (build.image_size)"
+            )
+        image = np.full_like(observation.image, BLIND_GREY) if self._blind else observation.image
+        state = np.stack([observation.speed_mps, observation.heading_change_rad], -1)
+        batch = {
+            IMAGE: torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255,
+            OBS_STATE: torch.from_numpy(state).float(),
+            "task": list(observation.command),
+        }
+        return self._policy.plan(self._preprocess(batch))

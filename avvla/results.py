@@ -1,0 +1,46 @@
+"""Metrics and curves in DVC's formats: sorted JSON and one TSV a curve, the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+DIGITS = 5
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to DIGITS decimals, infinities and NaN to null, containers alike."""
+    if isinstance(value, Mapping):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if isinstance(value, float):
+        return round(value, DIGITS) if math.isfinite(value) else None
+    return value
+
+
+def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
+    """Write metrics.json, whole or not at all."""
+    write_text(path, json.dumps(rounded(metrics), indent=2, sort_keys=True) + "\n")
+
+
+def write_curve(path: Path, columns: Sequence[str], rows: Iterable[Sequence[float | int]]) -> None:
+    """Write a TSV with a header that `dvc plots` reads."""
+    lines = ["\t".join(columns)]
+    lines += ["\t".join(f"{value:.6g}" for value in row) for row in rows]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name and put it in place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

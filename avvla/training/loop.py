@@ -1,0 +1,154 @@
+"""The training loop: LeRobot's policy and processors, samples in memory, one process.
+
+The whole data set is decoded once into memory, so that a step costs no video decoding. Data order,
+flow noise and times come from generators of their own, seeded by the configuration: the same
+samples and parameters give the same weights, bit by bit, on one CPU thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from lerobot.utils.constants import ACTION, OBS_STATE
+from torch import Tensor
+from tqdm import tqdm
+
+from avvla.config import Params, Train
+from avvla.dataset.frames import Samples
+from avvla.errors import UserError
+from avvla.policy.checkpoint import Checkpoint, make_field_agent, processors_of
+from avvla.policy.configuration_field_agent import IMAGE
+from avvla.policy.interface import BLIND_GREY
+from avvla.policy.modeling_field_agent import FieldAgentPolicy
+from avvla.training.schedule import learning_rate_factor
+
+BETAS = (0.9, 0.95)
+VALIDATION_SAMPLES = 256
+
+
+@dataclass
+class History:
+    """Curves by step: every term of the loss, learning rate, gradient norm, validation loss."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    params: Params, training: Samples, validation: Samples, device: str
+) -> tuple[Checkpoint, History]:
+    """Train a Field Agent from scratch.
+
+    Raises:
+        UserError: a split is empty, the images do not have the policy's size, or the loss is not
+            finite.
+    """
+    _check(params, training, validation)
+    settings = params.train
+    policy = make_field_agent(params, device)
+    preprocessor, postprocessor = processors_of(policy)
+    batches = _Batches(training, settings.blind)
+    held_out = _Batches(validation, settings.blind)
+    weights = [weight for weight in policy.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(
+        weights, lr=settings.lr, betas=BETAS, weight_decay=settings.weight_decay, foreach=True
+    )
+    history, terms = History(), []
+    torch.manual_seed(params.seed)
+    policy.train()
+    order = shuffled(len(training.state), settings, params.seed)
+    bar = tqdm(range(settings.steps), desc="train", unit="step", mininterval=2.0)
+    for step in bar:
+        rate = settings.lr * learning_rate_factor(
+            step, settings.steps, settings.warmup_steps, settings.final_lr
+        )
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        chosen = next(order)
+        loss, values = policy.forward(preprocessor(batches.take(chosen)))
+        if not torch.isfinite(loss):
+            episodes = sorted({int(training.episode[i]) for i in chosen})
+            raise UserError(
+                f"the loss is {loss.item()} at step {step}, in a batch of the episodes {episodes}: "
+                "look at their labels, or lower train.lr"
+            )
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(weights, settings.grad_clip)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        terms.append({**values, "gradient_norm": float(norm)})
+        if (step + 1) % settings.log_every == 0 or step + 1 == settings.steps:
+            row = {name: float(np.mean([term[name] for term in terms])) for name in terms[0]}
+            history.rows.append({"step": step + 1, "learning_rate": rate, **row})
+            bar.set_postfix(loss=f"{row['loss_flow']:.3f}")
+            terms = []
+    checkpoint = Checkpoint(policy.eval(), preprocessor, postprocessor)
+    history.rows[-1]["validation_loss_flow"] = validation_loss(checkpoint, held_out, params.seed)
+    return checkpoint, history
+
+
+@torch.no_grad()
+def validation_loss(checkpoint: Checkpoint, batches: _Batches, seed: int) -> float:
+    """Flow-matching loss of held-out samples with noise and times drawn once from the seed."""
+    policy: FieldAgentPolicy = checkpoint.policy
+    count = min(len(batches), VALIDATION_SAMPLES)
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(batches), generator=generator)[:count].tolist()
+    batch = checkpoint.preprocessor(batches.take(chosen))
+    shape = (count, policy.config.chunk_size, policy.config.max_action_dim)
+    noise = torch.randn(shape, generator=generator).to(batch[ACTION].device)
+    time = (torch.rand(count, generator=generator) * 0.998 + 0.001).to(batch[ACTION].device)
+    _, values = policy.forward(batch, noise, time)
+    return values["loss_flow"]
+
+
+def shuffled(count: int, settings: Train, seed: int) -> Iterator[list[int]]:
+    """Batches of indices without end: each epoch a new permutation, its remainder dropped."""
+    generator = torch.Generator().manual_seed(seed)
+    size = min(settings.batch_size, count)
+    while True:
+        permutation = torch.randperm(count, generator=generator).tolist()
+        for begin in range(0, count - size + 1, size):
+            yield permutation[begin : begin + size]
+
+
+class _Batches:
+    """Samples as tensors in LeRobot's batch form."""
+
+    def __init__(self, samples: Samples, blind: bool) -> None:
+        image = np.full_like(samples.image, BLIND_GREY) if blind else samples.image
+        self._image = torch.from_numpy(image).permute(0, 3, 1, 2).contiguous()
+        self._state = torch.from_numpy(samples.state).float()
+        self._action = torch.from_numpy(samples.action).float()
+        self._command = samples.command
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def take(self, chosen: list[int]) -> dict[str, Tensor | list[str]]:
+        return {
+            IMAGE: self._image[chosen].float() / 255,
+            OBS_STATE: self._state[chosen],
+            ACTION: self._action[chosen],
+            "task": [self._command[i] for i in chosen],
+        }
+
+
+def _check(params: Params, training: Samples, validation: Samples) -> None:
+    for name, samples in (("training", training), ("validation", validation)):
+        if len(samples.state) == 0:
+            raise UserError(
+                f"the {name} split is empty: lower or raise build.validation, or use more clips"
+            )
+        size = samples.image.shape[1]
+        if size != params.build.image_size:
+            raise UserError(
+                f"the {name} images are {size} px wide, expected build.image_size = "
+                f"{params.build.image_size} px: run `dvc repro build_dataset`"
+            )
+        if not (np.isfinite(samples.state).all() and np.isfinite(samples.action).all()):
+            finite = np.isfinite(samples.action).all(axis=(1, 2)) & np.isfinite(samples.state).all(axis=1)
+            episodes = sorted({int(episode) for episode in samples.episode[~finite]})
+            raise UserError(f"{name} samples of the episodes {episodes[:5]} hold NaN or infinity")

@@ -1,0 +1,1 @@
+"""The embedded world: roads, traffic, a camera and an expert, with no GPU and no simulator."""

@@ -1,0 +1,74 @@
+"""The expert: a state-feedback driver that sees the map and obeys commands.
+
+Steering to the line `target` metres left of the route, with lateral error e and heading error psi:
+    psi* = -clip(e / (4 L), +-PSI_MAX),  kappa = kappa_route + (psi* - psi) / L,  L = max(3, 0.35 v)
+which is critically damped in distance for small e and crosses a lane at PSI_MAX v for large e. It
+is a function of the present state only, so one picture and the speed suffice to imitate it.
+Speed: a proportional law towards the command's speed, limited by the curvature ahead at
+LATERAL_MPS2 and by IDM behind a leader. Metres, radians, seconds.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from avvla.actions.unicycle import DT_S
+from avvla.world.curve import STEP_M
+from avvla.world.embedded import EmbeddedWorld
+from avvla.world.road_map import LANE_M
+from avvla.world.scenario import CRUISE_MPS, SLOW_MPS
+from avvla.world.traffic import follow
+
+PSI_MAX = 0.13
+LATERAL_MPS2 = 2.2
+SLOWING_MPS2 = 1.5
+BRAKING_MPS2 = 2.5
+SPEEDING_MPS2 = 1.5
+LOOKAHEAD_M = 60.0
+CURVATURE_MAX = 0.2
+
+
+def act(world: EmbeddedWorld, bias_m: float = 0.0) -> tuple[float, float]:
+    """Acceleration [m/s^2] and curvature [1/m]; `bias_m` shifts the line that is driven."""
+    return _acceleration(world), _curvature(world, bias_m)
+
+
+def _curvature(world: EmbeddedWorld, bias_m: float) -> float:
+    target = world.target_lane * LANE_M + bias_m
+    _, _, yaw, bend = world.scenario.route.curve.at(world.s + 0.5 * world.speed * DT_S)
+    bend /= max(1.0 - bend * target, 0.3)
+    error = world.lateral - target
+    psi = math.remainder(world.yaw - yaw, math.tau)
+    scale = max(3.0, 0.35 * world.speed)
+    wanted = -min(max(error / (4.0 * scale), -PSI_MAX), PSI_MAX)
+    curvature = bend + (wanted - psi) / scale
+    limit = min(CURVATURE_MAX, 4.5 / max(world.speed, 0.1) ** 2)
+    return min(max(curvature, -limit), limit)
+
+
+def _acceleration(world: EmbeddedWorld) -> float:
+    wanted = {"Stop": 0.0, "Slow down": SLOW_MPS}.get(world.command, CRUISE_MPS)
+    gain = 1.0 if wanted == 0.0 else 0.6
+    wanted = min(wanted, _speed_for_bends(world))
+    free = min(max(gain * (wanted - world.speed), -BRAKING_MPS2), SPEEDING_MPS2)
+    ego = world.as_vehicle()
+    behind = min(
+        follow(ego, lane, [ego, *world.vehicles]) for lane in {world.lane, world.target_lane}
+    )
+    acceleration = min(free, behind)
+    return (
+        max(acceleration, -world.speed / DT_S)
+        if world.speed > 0.3 or acceleration > 0
+        else -world.speed / DT_S
+    )
+
+
+def _speed_for_bends(world: EmbeddedWorld) -> float:
+    curvature = world.scenario.route.curve.curvature
+    first = min(max(int(world.s / STEP_M), 0), len(curvature) - 1)
+    ahead = np.abs(curvature[first : first + int(LOOKAHEAD_M / STEP_M)])
+    distance = np.arange(len(ahead)) * STEP_M
+    squared = LATERAL_MPS2 / np.maximum(ahead, 1e-3) + 2.0 * SLOWING_MPS2 * distance
+    return math.sqrt(float(squared.min()))

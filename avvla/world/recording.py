@@ -1,0 +1,161 @@
+"""Drives of the expert as clips in the terms of NVIDIA's data set.
+
+A clip's time 0 is LEAD_S after the drive's start. Until RELEASE_S the expert follows lines beside
+its lane's centre in a perturbed clip; from then on it drives as well as it can, so that every t0
+after it has a clean continuation, and recoveries are in the data. Commands begin at RELEASE_S too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avvla.actions.unicycle import DT_S
+from avvla.config import Synthetic
+from avvla.physical_ai.camera import FThetaCamera, ideal
+from avvla.physical_ai.writer import ClipRecording, Vehicle
+from avvla.world import expert
+from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
+from avvla.world.scenario import FAMILIES, FOLLOW, Scenario, draw_scenario
+from avvla.world.traffic import REAR_OVERHANG_M
+
+LEAD_S = 1.6
+RELEASE_S = 1.9
+FUTURE_S = 6.5
+HFOV_DEG = 120.0
+BIAS_M = 0.7
+WIDEST_BIAS_M = 1.4
+EGOMOTION_US = 10_000
+MIX = {
+    "lane_keeping": 0.16,
+    "lane_keeping_tight": 0.22,
+    "stop": 0.08,
+    "slow_down": 0.07,
+    "lane_change": 0.15,
+    "lead": 0.16,
+    "turn": 0.12,
+    "straight": 0.02,
+    "roundabout": 0.02,
+}
+EGO = Vehicle(
+    length=EGO_LENGTH_M,
+    width=EGO_WIDTH_M,
+    height=1.5,
+    wheelbase=2.8,
+    rear_axle_to_bbox_center=EGO_LENGTH_M / 2 - REAR_OVERHANG_M,
+    track_width=1.6,
+)
+
+
+def synthetic_camera(params: Synthetic) -> FThetaCamera:
+    """The embedded front wide camera."""
+    return ideal(params.camera_width, params.camera_height, math.radians(HFOV_DEG))
+
+
+def family_of(index: int, clips: int) -> str:
+    """The family of a clip: exact shares of MIX, spread evenly over the clips."""
+    position = (index * 0.6180339887498949) % 1.0
+    shares = np.cumsum([MIX[family] for family in FAMILIES])
+    return list(FAMILIES)[int(np.searchsorted(shares, position * shares[-1], side="right"))]
+
+
+def clip_id(seed: int, index: int) -> str:
+    """A UUID that depends on nothing but the key."""
+    words = np.random.SeedSequence([11, seed, index]).generate_state(4)
+    return str(UUID(bytes=words.tobytes(), version=4))
+
+
+def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
+    """Clip `index` of the data set of `seed`."""
+    rng = np.random.default_rng([13, seed, index])
+    scenario = _for_recording(draw_scenario(family_of(index, params.clips), 1, seed, index), rng)
+    world = EmbeddedWorld(synthetic_camera(params), params.randomisation)
+    bias = _bias(rng, rng.uniform() < params.perturbed)
+    world.reset(scenario, seed, index, lateral_m=bias[0])
+    last = round((LEAD_S + params.video_s + FUTURE_S) / DT_S)
+    lead, every = round(LEAD_S / DT_S), round(1.0 / (params.camera_fps * DT_S))
+    video_end = lead + round(params.video_s / DT_S)
+    states, frames, frame_us, commands = [], [], [], []
+    for tick in range(last + 1):
+        states.append((world.x, world.y, world.yaw, world.speed))
+        commands.append(world.command)
+        if tick >= lead and tick <= video_end and (tick - lead) % every == 0:
+            frames.append(world.render())
+            frame_us.append(round((tick - lead) * DT_S * 1e6))
+        acceleration, curvature = expert.act(world, bias[min(tick, len(bias) - 1)])
+        world.step(acceleration, curvature)
+    egomotion_us, motion = _egomotion(np.array(states), lead)
+    return ClipRecording(
+        clip_id=clip_id(seed, index),
+        frame_us=np.array(frame_us, np.int64),
+        frames=np.stack(frames),
+        events=_events(commands, scenario, lead),
+        egomotion_us=egomotion_us,
+        pose=motion[:, :3],
+        speed=motion[:, 3],
+        acceleration=motion[:, 4],
+        curvature=motion[:, 5],
+        vehicle=EGO,
+    )
+
+
+def _for_recording(scenario: Scenario, rng: np.random.Generator) -> Scenario:
+    """The scenario begun earlier and at any speed, its command given at RELEASE_S.
+
+    A speed command is given at once in some clips, so that its end (standing, driving slowly)
+    is seen too.
+    """
+    begin = LEAD_S + RELEASE_S
+    if scenario.family in ("stop", "slow_down") and rng.uniform() < 0.4:
+        begin = 0.0
+    if scenario.route.junction:
+        begin = 0.0
+    back = float(rng.uniform(0.0, 50.0))
+    speed = float(rng.uniform(4.0, 14.0))
+    return replace(scenario, start_s=scenario.start_s - back, speed=speed, command_s=begin)
+
+
+def _bias(rng: np.random.Generator, perturbed: bool) -> NDArray[np.float64]:
+    """The line driven at each tick of the lead-in, in metres left of the centre; then 0."""
+    release = round((LEAD_S + RELEASE_S) / DT_S)
+    bias = np.zeros(release + 1)
+    if perturbed:
+        first, second = np.clip(rng.normal(0.0, BIAS_M, 2), -WIDEST_BIAS_M, WIDEST_BIAS_M)
+        switch = int(rng.integers(round(0.3 * release), release))
+        bias[:switch], bias[switch:release] = first, second
+    return bias
+
+
+def _events(commands: list[str], scenario: Scenario, lead: int) -> tuple[tuple[int, str], ...]:
+    events = []
+    for tick, command in enumerate(commands):
+        if tick == 0 or command != commands[tick - 1]:
+            reason = "nothing else was asked" if command == FOLLOW else scenario.reason
+            events.append((round((tick - lead) * DT_S * 1e6), f"{command} because {reason}."))
+    return tuple(events)
+
+
+def _egomotion(
+    states: NDArray[np.float64], lead: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """100 Hz times (M,) [us] and motion (M, 6): x, y, yaw in the anchor frame, v, a, curvature.
+
+    Linear between the 10 Hz states, which it hits exactly.
+    """
+    x0, y0, yaw0, _ = states[lead]
+    cos, sin = math.cos(yaw0), math.sin(yaw0)
+    xy = (states[:, :2] - (x0, y0)) @ np.array([[cos, -sin], [sin, cos]])
+    pose = np.concatenate([xy, states[:, 2:3] - yaw0], axis=1)
+    speed = states[:, 3]
+    acceleration = np.diff(speed, append=speed[-1]) / DT_S
+    turned = np.diff(pose[:, 2], append=pose[-1, 2])
+    curvature = np.where(speed > 0.05, turned / np.maximum(speed * DT_S, 1e-3), 0.0)
+    tick_us = (np.arange(len(states)) - lead) * round(DT_S * 1e6)
+    fine_us = np.arange(tick_us[0], tick_us[-1] + 1, EGOMOTION_US, dtype=np.int64)
+    columns = np.concatenate([pose, np.stack([speed, acceleration, curvature], -1)], axis=1)
+    fine = np.stack([np.interp(fine_us, tick_us, column) for column in columns.T], axis=-1)
+    return fine_us, fine

@@ -1,0 +1,186 @@
+"""Scenario families of the embedded world, each drawn from a seed.
+
+A scenario fixes the road, the ego's start, the other vehicles and the one command that the ego is
+given `command_s` seconds after the start; until then, and once a lane change or a turn is done,
+the command is "Follow the lane". Nothing about it is random after it is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from avvla.world.road_map import LANE_M, RoadMap, Route, crossroad, roundabout, winding_road
+from avvla.world.traffic import Vehicle
+
+FOLLOW = "Follow the lane"
+CRUISE_MPS = 12.0
+SLOW_MPS = 5.0
+ROAD_M = 620.0
+COLOURS = (
+    (60, 60, 160),
+    (160, 50, 45),
+    (200, 200, 205),
+    (35, 35, 40),
+    (170, 140, 60),
+    (50, 110, 70),
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One situation to drive: see the module's docstring; metres, seconds, m/s."""
+
+    family: str
+    route: Route
+    road_map: RoadMap
+    vehicles: tuple[Vehicle, ...]
+    start_s: float
+    lane: int
+    speed: float
+    command: str = FOLLOW
+    command_s: float = 0.0
+    reason: str = "nothing else was asked"
+
+
+def _road(
+    rng: np.random.Generator, tightest: float, widest: float = 400.0, lanes: int | None = None
+) -> tuple[Route, RoadMap, int]:
+    lanes = lanes or int(rng.integers(2, 4))
+    route, road_map = winding_road(rng, ROAD_M, tightest, widest, lanes)
+    return route, road_map, int(rng.integers(0, lanes))
+
+
+def _start(rng: np.random.Generator) -> tuple[float, float]:
+    return float(rng.uniform(60.0, 90.0)), float(rng.uniform(10.0, 13.0))
+
+
+def _vehicle(
+    rng: np.random.Generator,
+    s: float,
+    lane: int,
+    speed: float,
+    wished: float,
+    changes: bool = False,
+) -> Vehicle:
+    colour = COLOURS[int(rng.integers(len(COLOURS)))]
+    truck = rng.uniform() < 0.15
+    length, width, height = (8.0, 2.4, 3.0) if truck else (4.6, 1.85, 1.5)
+    return Vehicle(
+        s, lane, lane * LANE_M, speed, wished, length, width, height, colour, changes_lane=changes
+    )
+
+
+def _traffic(
+    rng: np.random.Generator, start_s: float, lanes: int, lane: int
+) -> tuple[Vehicle, ...]:
+    """Up to three vehicles: far ahead in the ego's lane, anywhere in the others."""
+    vehicles: list[Vehicle] = []
+    for _ in range(int(rng.integers(0, 4))):
+        other = int(rng.integers(0, lanes))
+        ahead = rng.uniform(60.0, 110.0) if other == lane else rng.uniform(-20.0, 90.0)
+        if all(other != v.lane or abs(start_s + ahead - v.s) > 20.0 for v in vehicles):
+            speed = rng.uniform(10.0, 14.0) if other != lane else rng.uniform(12.5, 14.0)
+            vehicles.append(
+                _vehicle(rng, start_s + ahead, other, speed, speed, rng.uniform() < 0.3)
+            )
+    return tuple(vehicles)
+
+
+def _keeping(
+    family: str, tightest: float, widest: float
+) -> Callable[[np.random.Generator], Scenario]:
+    def draw(rng: np.random.Generator) -> Scenario:
+        route, road_map, lane = _road(rng, tightest, widest)
+        start_s, speed = _start(rng)
+        traffic = _traffic(rng, start_s, route.lanes, lane)
+        return Scenario(family, route, road_map, traffic, start_s, lane, speed)
+
+    return draw
+
+
+def _speed_command(
+    family: str, command: str, reason: str
+) -> Callable[[np.random.Generator], Scenario]:
+    def draw(rng: np.random.Generator) -> Scenario:
+        route, road_map, lane = _road(rng, 50.0)
+        start_s, speed = _start(rng)
+        traffic = _traffic(rng, start_s, route.lanes, lane)
+        return Scenario(
+            family, route, road_map, traffic, start_s, lane, speed, command, 2.0, reason
+        )
+
+    return draw
+
+
+def _lane_change(rng: np.random.Generator) -> Scenario:
+    route, road_map, _ = _road(rng, 60.0)
+    left = bool(rng.uniform() < 0.5)
+    lane = int(rng.integers(0, route.lanes - 1)) + (0 if left else 1)
+    start_s, speed = _start(rng)
+    target = lane + (1 if left else -1)
+    others = tuple(
+        v
+        for v in _traffic(rng, start_s, route.lanes, lane)
+        if v.lane != target or v.s > start_s + 50.0
+    )
+    command = "Change lane left" if left else "Change lane right"
+    reason = f"the lane to the {'left' if left else 'right'} is free"
+    return Scenario(
+        "lane_change", route, road_map, others, start_s, lane, speed, command, 2.0, reason
+    )
+
+
+def _lead(rng: np.random.Generator) -> Scenario:
+    """A stopped or slower vehicle ahead in the lane."""
+    route, road_map, lane = _road(rng, 60.0)
+    start_s, speed = _start(rng)
+    stopped = rng.uniform() < 0.6
+    wished = 0.0 if stopped else float(rng.uniform(2.0, 7.0))
+    gap = float(rng.uniform(35.0, 90.0))
+    lead = _vehicle(rng, start_s + gap, lane, wished, wished)
+    others = tuple(v for v in _traffic(rng, start_s, route.lanes, lane) if v.lane != lane)
+    return Scenario("lead", route, road_map, (lead, *others), start_s, lane, speed)
+
+
+def _junction(
+    family: str,
+    layout: Callable[[str, float, float], tuple[Route, RoadMap]],
+    radius: tuple[float, float],
+    turns: tuple[str, ...],
+) -> Callable[[np.random.Generator], Scenario]:
+    def draw(rng: np.random.Generator) -> Scenario:
+        turn = turns[int(rng.integers(len(turns)))]
+        approach = float(rng.uniform(110.0, 130.0))
+        route, road_map = layout(turn, approach, float(rng.uniform(*radius)))
+        assert route.junction is not None
+        start_s = route.junction[0] - float(rng.uniform(38.0, 52.0))
+        speed = float(rng.uniform(7.0, 11.0))
+        command = "Go straight" if turn == "straight" else f"Turn {turn}"
+        side = "ahead" if turn == "straight" else f"to the {turn}"
+        return Scenario(
+            family, route, road_map, (), start_s, 0, speed, command, 0.0, f"the route goes {side}"
+        )
+
+    return draw
+
+
+FAMILIES: dict[str, Callable[[np.random.Generator], Scenario]] = {
+    "lane_keeping": _keeping("lane_keeping", 67.0, 400.0),
+    "lane_keeping_tight": _keeping("lane_keeping_tight", 33.0, 120.0),
+    "stop": _speed_command("stop", "Stop", "the Commander asks for it"),
+    "slow_down": _speed_command("slow_down", "Slow down", "the Commander asks for it"),
+    "lane_change": _lane_change,
+    "lead": _lead,
+    "turn": _junction("turn", crossroad, (7.0, 10.0), ("left", "right")),
+    "straight": _junction("straight", crossroad, (7.0, 10.0), ("straight",)),
+    "roundabout": _junction("roundabout", roundabout, (12.0, 16.0), ("left", "straight", "right")),
+}
+
+
+def draw_scenario(family: str, *key: int) -> Scenario:
+    """The scenario of a family for a key of integers; equal keys give equal scenarios."""
+    index = list(FAMILIES).index(family)
+    return FAMILIES[family](np.random.default_rng([index, *key]))

@@ -1,0 +1,30 @@
+"""Settings of every test: no network, no folder of the user, the same examples each time."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+SCRATCH = Path(tempfile.mkdtemp(prefix="avvla-tests-"))
+
+# Set at import, so that it holds before a test module imports huggingface_hub or matplotlib.
+os.environ.update(
+    AVVLA_DATA=str(SCRATCH / "data"),
+    AVVLA_WORK=str(SCRATCH / "work"),
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_OFFLINE="1",
+    MPLBACKEND="Agg",
+)
+for variable in ("AVVLA_DEVICE", "AVVLA_WORKERS", "AVVLA_BACKEND"):
+    os.environ.pop(variable, None)
+
+# A busy machine is no failure, and a run that fails must fail again.
+settings.register_profile("avvla", deadline=None, derandomize=True)
+settings.load_profile("avvla")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(SCRATCH, ignore_errors=True)

@@ -1,0 +1,52 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from avvla.config import Params
+from avvla.policy.checkpoint import make_field_agent, processors_of, save_checkpoint
+from avvla.policy.configuration_field_agent import IMAGE
+from avvla.policy.modeling_field_agent import FieldAgentPolicy
+
+SIZE = 64
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    backbone = {"vision_width": 32, "vision_layers": 1, "text_width": 32, "text_layers": 2}
+    return Params.model_validate({"build": {"image_size": SIZE}, "policy": {"backbone": backbone}})
+
+
+@pytest.fixture(scope="session")
+def agent(params: Params) -> FieldAgentPolicy:
+    return make_field_agent(params, "cpu").eval()
+
+
+@pytest.fixture(scope="session")
+def raw_batch() -> Callable[[int], dict[str, Any]]:
+    def make(size: int) -> dict[str, Any]:
+        draw = torch.Generator().manual_seed(3)
+        commands = ["Follow the lane", "Change lane to the left", "Overtake the tractor"]
+        return {
+            IMAGE: torch.rand(size, 3, SIZE, SIZE, generator=draw),
+            "observation.state": torch.rand(size, 2, generator=draw) * torch.tensor([12.0, 0.2]),
+            "action": torch.randn(size, 64, 2, generator=draw) * torch.tensor([1.0, 0.02]),
+            "task": [commands[i % 3] for i in range(size)],
+        }
+
+    return make
+
+
+@pytest.fixture
+def batch(agent: FieldAgentPolicy, raw_batch: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
+    batch: dict[str, Any] = processors_of(agent)[0](raw_batch(3))
+    return batch
+
+
+@pytest.fixture
+def checkpoint(agent: FieldAgentPolicy, tmp_path: Path) -> Path:
+    folder = tmp_path / "field_agent"
+    save_checkpoint(folder, agent, *processors_of(agent))
+    return folder

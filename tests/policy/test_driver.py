@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import torch
+
+from avvla.errors import UserError
+from avvla.policy.checkpoint import processors_of
+from avvla.policy.driver import FieldAgent
+from avvla.policy.interface import Observation, Policy
+
+SIZE = 64
+
+
+def observation(seed: int, batch: int = 3, size: int = SIZE) -> Observation:
+    draw = np.random.default_rng(seed)
+    return Observation(
+        image=draw.integers(0, 256, (batch, size, size, 3), np.uint8),
+        speed_mps=np.linspace(3, 12, batch),
+        heading_change_rad=np.linspace(-0.2, 0.2, batch),
+        command=("Follow the lane", "Turn left at the intersection", "Stop at the line")[:batch],
+    )
+
+
+def test_plan_is_the_policys_of_the_scaled_image(checkpoint, agent):
+    seen = observation(1)
+    batch = {
+        "observation.images.front_wide": torch.tensor(
+            seen.image.transpose(0, 3, 1, 2) / np.float32(255)
+        ),
+        "observation.state": torch.tensor(
+            np.stack([seen.speed_mps, seen.heading_change_rad], -1).astype(np.float32)
+        ),
+        "task": list(seen.command),
+    }
+    driver: Policy = FieldAgent(checkpoint, "cpu")
+    expected = agent.plan(processors_of(agent)[0](batch))
+    np.testing.assert_array_equal(driver.plan(seen).action, expected.action)
+    np.testing.assert_array_equal(driver.plan(seen).trajectory, expected.trajectory)
+
+
+def test_the_camera_matters_unless_blind(checkpoint):
+    seeing, blind = FieldAgent(checkpoint, "cpu"), FieldAgent(checkpoint, "cpu", blind=True)
+    a, b = observation(1), observation(2)
+    assert np.abs(seeing.plan(a).action - seeing.plan(b).action).max() > 1e-3
+    np.testing.assert_array_equal(blind.plan(a).action, blind.plan(b).action)
+    assert not np.array_equal(blind.plan(a).action, seeing.plan(a).action)
+
+
+def test_a_camera_of_another_size_is_refused(checkpoint):
+    with pytest.raises(UserError, match="the image is 32 px wide, expected 64 px"):
+        FieldAgent(checkpoint, "cpu").plan(observation(1, size=32))

@@ -1,0 +1,180 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avvla import cli
+from avvla.errors import UserError
+
+COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], ["data"], ["data", "verify"]]
+HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
+
+
+def fails(call: object) -> None:
+    raise AssertionError(call)
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS])
+def test_help_of_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, "--help"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith(" ".join(["usage: avvla", *command]))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["docter"],
+        ["actions"],
+        ["actions", "fits"],
+        ["actions", "fit"],
+        ["actions", "fit", "--input", "a", "--output", "b", "--integrator", "rk4"],
+        ["doctor", "--verbose"],
+        ["data", "verify", "extra"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("usage: avvla")
+    assert "error: " in captured.err.splitlines()[-1]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, json\n"
+        "from avvla import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    modules = {name.split(".")[0] for name in json.loads(done.stderr)}
+    assert "argparse" in modules
+    assert not modules & HEAVY
+
+
+def test_a_user_error_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_: object) -> int:
+        raise UserError("no such\nfile")
+
+    monkeypatch.setattr(cli, "_doctor", run)
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr() == ("", "avvla: no such file\n")
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_doctor", fails)
+    with pytest.raises(AssertionError):
+        cli.main(["doctor"])
+
+
+def test_an_interrupt_exits_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_doctor", run)
+    assert cli.main(["doctor"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_left_is_no_error() -> None:
+    script = (
+        "import sys\n"
+        "from avvla import cli\n"
+        "def run(_):\n"
+        "    print('x' * 1_000_000)\n"
+        "    return 0\n"
+        "cli._doctor = run\n"
+        "sys.exit(cli.main(['doctor']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
+
+
+def windows(path: Path) -> Path:
+    """Two windows: straight at 10 m/s, and one that jumps sideways by 50 m."""
+    time = (np.arange(80) - 15) * 0.1
+    xy = np.stack([10 * time, np.zeros(80)], -1)[None].repeat(2, 0)
+    xy[1, 40:, 1] = 50.0
+    np.savez(path, xy=xy, yaw=np.zeros((2, 80)), dt=0.1)
+    return path
+
+
+def test_actions_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "actions.npz"
+    arguments = ["--input", str(windows(tmp_path / "in.npz")), "--output", str(output)]
+    assert cli.main(["actions", "fit", *arguments, "--integrator", "trapezoid"]) == 0
+    assert f"{output}: 1 of 2 windows fitted, mean ADE 0.00" in capsys.readouterr().out
+    with np.load(output) as labels:
+        assert labels["action"].shape == (2, 64, 2)
+        assert labels["valid"].tolist() == [True, False]
+
+
+def test_actions_fit_of_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--input", str(tmp_path / "no.npz"), "--output", str(tmp_path / "out.npz")]
+    assert cli.main(["actions", "fit", *arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"avvla: {tmp_path}/no.npz does not exist")
+    assert captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+class TestDataVerify:
+    @pytest.fixture(autouse=True)
+    def snapshot(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A project with a manifest of one file, and that file in $AVVLA_DATA."""
+        from avvla.physical_ai import manifest
+
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("AVVLA_DATA", str(tmp_path / "raw"))
+        path = "features.csv"
+        wanted = manifest.Manifest(
+            source="synthetic",
+            repo_id="avvla/synthetic",
+            revision="0" * 40,
+            camera="camera_front_wide_120fov",
+            files=(),
+        )
+        root = manifest.root(wanted, tmp_path / "raw")
+        root.mkdir(parents=True)
+        (root / path).write_text("a,b\n")
+        wanted = wanted.model_copy(update={"files": manifest.describe(root, [path])})
+        manifest.save(wanted, cli.MANIFEST)
+        return root
+
+    def test_the_same_files(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["data", "verify"]) == 0
+        assert capsys.readouterr().out.startswith("1 files, 0.000 GB: all as in data/manifest.json")
+
+    def test_a_changed_file(self, snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (snapshot / "features.csv").write_text("a,c\n")
+        assert cli.main(["data", "verify"]) == 1
+        captured = capsys.readouterr()
+        assert "features.csv" in captured.out
+        assert captured.err.startswith("avvla: 1 of 1 files are not those of data/manifest.json")
+
+    def test_no_manifest(self, capsys: pytest.CaptureFixture[str]) -> None:
+        cli.MANIFEST.unlink()
+        assert cli.main(["data", "verify"]) == 1
+        assert capsys.readouterr().err.startswith("avvla: data/manifest.json is missing")

@@ -1,0 +1,69 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from avvla import host
+from avvla.errors import UserError
+
+ROOTS = [("AVVLA_DATA", "data", host.data_root), ("AVVLA_WORK", "work", host.work_root)]
+
+
+@pytest.mark.parametrize(("variable", "name", "root"), ROOTS)
+class TestFolders:
+    def test_the_variable_decides(
+        self, variable: str, name: str, root: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(variable, "/somewhere/else")
+        assert root() == Path("/somewhere/else")
+
+    def test_else_the_users_cache(
+        self, variable: str, name: str, root: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv(variable)
+        monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+        assert root() == Path("/cache/avvla") / name
+
+    def test_else_the_home(
+        self, variable: str, name: str, root: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv(variable)
+        monkeypatch.setenv("XDG_CACHE_HOME", "")
+        monkeypatch.setenv("HOME", "/home/somebody")
+        assert root() == Path("/home/somebody/.cache/avvla") / name
+
+    @pytest.mark.parametrize("text", ["relative/path", "", "~/data"])
+    def test_a_relative_path_is_refused(
+        self,
+        variable: str,
+        name: str,
+        root: Callable[[], Path],
+        text: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv(variable, text)
+        with pytest.raises(UserError, match=f"{variable} is '{text}', expected an absolute path"):
+            root()
+
+
+def test_workers_default_to_the_cores_of_this_process() -> None:
+    assert host.workers() == len(os.sched_getaffinity(0))
+
+
+def test_workers_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVVLA_WORKERS", "3")
+    assert host.workers() == 3
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "", "1.5"])
+def test_workers_must_be_a_whole_number(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVVLA_WORKERS", text)
+    with pytest.raises(UserError, match=r"AVVLA_WORKERS is .*, expected a whole number"):
+        host.workers()
+
+
+def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host.device() == "cpu"
+    monkeypatch.setenv("AVVLA_DEVICE", "cuda:1")
+    assert host.device() == "cuda:1"
