@@ -30,12 +30,12 @@ class Section(BaseModel):
 class Randomisation(Section):
     """Domain randomisation of the embedded world; every value is the width of a range around nominal."""
 
-    light: Fraction = Field(0.3, description="relative change of brightness")
-    colours: Fraction = Field(0.15, description="relative change of each surface's colour")
+    light: Fraction = Field(0.15, description="relative change of brightness")
+    colours: Fraction = Field(0.06, description="relative change of each surface's colour")
     background: bool = Field(True, description="random horizon, sky and roadside colours")
-    camera_jitter_m: NonNegative = Field(0.05, description="camera position [m]")
-    camera_jitter_rad: NonNegative = Field(0.01, description="camera pitch, yaw and roll [rad]")
-    image_noise: NonNegative = Field(4.0, description="standard deviation of pixel noise [0..255]")
+    camera_jitter_m: NonNegative = Field(0.02, description="camera position [m]")
+    camera_jitter_rad: NonNegative = Field(0.002, description="camera pitch, yaw and roll [rad]")
+    image_noise: NonNegative = Field(2.0, description="standard deviation of pixel noise [0..255]")
     speed_noise: NonNegative = Field(0.01, description="relative error of the measured speed")
     dynamics: Fraction = Field(
         0.05, description="relative error of the realised acceleration and curvature"
@@ -45,9 +45,9 @@ class Randomisation(Section):
 class Synthetic(Section):
     """The embedded data set: an expert's drives in the embedded world, in NVIDIA's layout."""
 
-    clips: Count = Field(800, description="number of clips")
-    clips_per_chunk: Count = Field(100, description="clips in one chunk")
-    video_s: Positive = Field(6.5, description="length of the camera video of a clip [s]")
+    clips: Count = Field(2000, description="number of clips")
+    clips_per_chunk: Count = Field(200, description="clips in one chunk")
+    video_s: Positive = Field(4.0, description="length of the camera video of a clip [s]")
     camera_fps: Count = Field(2, description="camera frames a second; a frame is a training sample")
     camera_width: Count = Field(192, description="width of the camera image [px]")
     camera_height: Count = Field(108, description="height of the camera image [px]")
@@ -123,6 +123,9 @@ class PolicyParams(Section):
     )
     train_expert_only: bool = Field(False, description="train the action expert alone")
     freeze_vision: bool = Field(False, description="keep the vision encoder's weights")
+    horizon_decay_s: NonNegative = Field(
+        2.0, description="time after which a planned step weighs 1/e in the loss [s]; 0 weighs alike"
+    )
     trajectory_loss: NonNegative = Field(0.0, description="weight of the integrated path's error")
     flow_steps: Count = Field(2, description="Euler steps of the flow at inference")
     speed_scale: Positive = Field(10.0, description="speed that the network sees as 1 [m/s]")
@@ -141,13 +144,17 @@ class Train(Section):
     """Optimisation."""
 
     steps: Count = Field(4000, description="optimiser steps")
-    batch_size: Count = Field(16, description="samples a step")
-    lr: Positive = Field(1e-3, description="peak learning rate of AdamW")
+    batch_size: Count = Field(32, description="samples a step, over all processes")
+    processes: Count = Field(2, description="processes that share a batch; changes rounding only")
+    lr: Positive = Field(1.5e-3, description="peak learning rate of AdamW")
     final_lr: Fraction = Field(0.02, description="learning rate at the end, as a share of the peak")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(50, description="linear warm-up [steps]")
     weight_decay: NonNegative = Field(1e-4, description="AdamW weight decay")
     grad_clip: Positive = Field(10.0, description="largest gradient norm")
     log_every: Count = Field(50, description="steps between two points of the loss curve")
+    heading_dropout: Fraction = Field(
+        0.8, description="share of samples whose heading change is another sample's"
+    )
     blind: bool = Field(
         False, description="blank the camera in training: the twin that cannot look"
     )

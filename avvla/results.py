@@ -1,4 +1,4 @@
-"""Metrics and curves in DVC's formats: sorted JSON and one TSV a curve, the same bytes each time."""
+"""Metrics and curves in DVC's formats: sorted JSON and one TSV a curve, always the same bytes."""
 
 from __future__ import annotations
 

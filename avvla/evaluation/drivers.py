@@ -7,11 +7,9 @@ from pathlib import Path
 
 import torch
 
+from avvla.evaluation.suite import BLIND, CONSTANT_VELOCITY
 from avvla.policy.driver import FieldAgent
 from avvla.policy.interface import ConstantVelocity, Policy
-
-AGENT, BLIND, CONSTANT_VELOCITY = "agent", "blind", "constant_velocity"
-DRIVERS = (AGENT, BLIND, CONSTANT_VELOCITY)
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Drivers:
     device: str
 
     def __call__(self, driver: str) -> Policy:
-        """One of DRIVERS.
+        """One of `avvla.evaluation.suite.DRIVERS`.
 
         Raises:
             UserError: see `avvla.policy.checkpoint.load_checkpoint`.

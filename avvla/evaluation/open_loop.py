@@ -9,14 +9,17 @@ at the horizons h of HORIZONS_S. Only positions count. A small error is no proof
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avvla.actions.unicycle import DT_S
-from avvla.dataset.frames import Samples
+from avvla.evaluation.suite import AGENT
 from avvla.policy.interface import Observation, Policy
+
+if TYPE_CHECKING:
+    from avvla.dataset.frames import Samples  # with lerobot, which the report does without
 
 HORIZONS_S = (1.0, 3.0, 6.4)
 BATCH = 64
@@ -32,7 +35,7 @@ def plan_paths(policy: Policy, samples: Samples) -> NDArray[np.float64]:
             image=samples.image[part],
             speed_mps=np.asarray(samples.state[part, 0], np.float64),
             heading_change_rad=np.asarray(samples.state[part, 1], np.float64),
-            command=tuple(samples.command[part]),
+            command=samples.command[part],
         )
         paths.append(policy.plan(observation).trajectory[..., :3])
     return np.concatenate(paths)
@@ -70,7 +73,7 @@ def metrics(
 ) -> dict[str, Any]:
     """The agent's summary, and beside it that of each other driver under the driver's name."""
     summaries = {driver: summarise(value, commands) for driver, value in distances.items()}
-    return {**summaries.pop("agent"), **summaries}
+    return {**summaries.pop(AGENT), **summaries}
 
 
 def _means(distance: NDArray[np.float64]) -> dict[str, float | int]:

@@ -17,6 +17,8 @@ from avvla.config import Params
 from avvla.evaluation.closed_loop import JUDGED, Drive, drive_family, summarise
 from avvla.policy.interface import Policy
 
+AGENT, BLIND, CONSTANT_VELOCITY = "agent", "blind", "constant_velocity"
+DRIVERS = (AGENT, BLIND, CONSTANT_VELOCITY)
 BLOCK = 20
 """Roads that are driven in step, at most."""
 
@@ -33,25 +35,23 @@ class Task:
     seeds: tuple[int, ...]
 
 
-def tasks(drivers: Sequence[str], roads: int) -> list[Task]:
+def tasks(roads: int) -> list[Task]:
     """Every driver on the roads 0 to roads - 1 of every family, in the order of the report."""
     blocks = [tuple(range(begin, min(begin + BLOCK, roads))) for begin in range(0, roads, BLOCK)]
     return [
-        Task(driver, family, seeds) for driver in drivers for family in JUDGED for seeds in blocks
+        Task(driver, family, seeds) for driver in DRIVERS for family in JUDGED for seeds in blocks
     ]
 
 
-def run(
-    factory: Factory, drivers: Sequence[str], params: Params, workers: int
-) -> dict[str, list[Drive]]:
+def run(factory: Factory, params: Params, workers: int) -> dict[str, list[Drive]]:
     """Drive the suite: the drives of each driver, by family in the order of JUDGED, then by seed.
 
     Raises:
         UserError: a driver cannot be made, or a worker process was killed.
     """
-    todo = tasks(drivers, params.evaluate.roads)
+    todo = tasks(params.evaluate.roads)
     done = map_chunks(partial(_drive, factory, params, todo), range(len(todo)), workers, "drive")
-    drives: dict[str, list[Drive]] = {driver: [] for driver in drivers}
+    drives: dict[str, list[Drive]] = {driver: [] for driver in DRIVERS}
     for task, driven in zip(todo, done, strict=True):
         drives[task.driver] += driven
     return drives
@@ -62,7 +62,7 @@ def metrics(drives: Mapping[str, Sequence[Drive]]) -> dict[str, Any]:
     summaries: dict[str, Any] = {
         driver: {"families": by_family(listed)} for driver, listed in drives.items()
     }
-    return {**summaries.pop("agent"), **summaries}
+    return {**summaries.pop(AGENT), **summaries}
 
 
 def by_family(drives: Sequence[Drive]) -> dict[str, dict[str, float | int]]:

@@ -48,20 +48,27 @@ IMAGE_TOKENS = {
 
 CORPUS = (
     "Follow the lane\n",
-    "Keep lane\n",
-    "Follow the lead vehicle\n",
-    "Turn left at the intersection\n",
-    "Turn right at the intersection\n",
-    "Go straight at the intersection\n",
-    "Change lane to the left\n",
-    "Change lane to the right\n",
-    "Slow down for the vehicle ahead\n",
-    "Stop at the line\n",
+    "Change lane left\n",
+    "Change lane right\n",
+    "Turn left\n",
+    "Turn right\n",
+    "Go straight\n",
+    "Slow down\n",
+    "Stop\n",
     "Speed up\n",
-    "Yield to the pedestrian\n",
+    "Follow the vehicle ahead\n",
+    "Adjust speed for a gap\n",
+    "Speed up to overtake\n",
+    "Yield\n",
+    "Nudge left\n",
+    "Nudge right\n",
+    "Go around on the left\n",
+    "Go around on the right\n",
+    "Merge\n",
     "Pull over\n",
+    "Abort the lane change\n",
 )
-"""Merges learnt from these make a driving command a handful of tokens; other text still encodes."""
+"""The commands of `avvla.labels.taxonomy`: merges learnt from them keep each to a few tokens."""
 
 
 def backbone_source(folder: Path, backbone: Backbone, image_size: int) -> str:

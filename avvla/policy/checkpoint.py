@@ -56,6 +56,7 @@ def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
             input_features=inputs,
             output_features=outputs,
             integrator=params.action.integrator,
+            horizon_decay_s=policy.horizon_decay_s,
             trajectory_loss=policy.trajectory_loss,
             num_steps=policy.flow_steps,
             max_state_dim=policy.max_dim,

@@ -60,6 +60,8 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
         n_action_steps: actions that LeRobot's own loops run on one plan.
         dt: length of an action [s].
         integrator: unicycle integrator that the labels were fitted with.
+        horizon_decay_s: time after which a step of the plan weighs 1/e in the flow-matching loss
+            [s]; 0 weighs all alike, as SmolVLA does.
         trajectory_loss: weight of the path's error [1/m] beside the flow-matching loss.
         num_steps: Euler steps of the flow at inference.
         max_state_dim, max_action_dim: padded widths; 2 trains from scratch, 32 fits hub weights.
@@ -73,6 +75,7 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
     n_action_steps: int = 10
     dt: float = DT_S
     integrator: str = "euler"
+    horizon_decay_s: float = 0.0
     trajectory_loss: float = 0.0
     num_steps: int = 2
     max_state_dim: int = STATE_DIM
@@ -99,8 +102,9 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
                 raise UserError(f"{name} is {getattr(self, name)}, expected {least} or more")
         if self.num_steps < 1:
             raise UserError(f"num_steps is {self.num_steps}, expected 1 Euler step or more")
-        if not self.trajectory_loss >= 0:
-            raise UserError(f"trajectory_loss is {self.trajectory_loss}, expected 0 or more")
+        for name in ("horizon_decay_s", "trajectory_loss"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not 1 <= self.n_action_steps <= self.chunk_size:
             raise UserError(
                 f"n_action_steps is {self.n_action_steps}, expected 1 to {self.chunk_size}"

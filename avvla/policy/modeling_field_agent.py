@@ -1,6 +1,7 @@
 """The Field Agent: SmolVLA that plans the actions of a unicycle.
 
-Training adds to SmolVLA's flow-matching loss (arXiv 2506.01844) the error of the driven path. With
+The driver acts on the first actions of a plan and replaces the rest, so step i of the plan weighs
+exp(-i dt / horizon_decay_s), scaled to mean 1, in the flow-matching loss. Training adds to SmolVLA's flow-matching loss (arXiv 2506.01844) the error of the driven path. With
 x_t = t noise + (1 - t) action and the network's velocity v, which aims at noise - action, the
 action is estimated in one step, a0 = x_t - t v, made physical and integrated by the unicycle:
 
@@ -19,12 +20,15 @@ from typing import Any, Self, cast
 
 import torch
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
-from lerobot.utils.constants import ACTION
+from lerobot.utils.constants import (
+    ACTION,
+    OBS_LANGUAGE_ATTENTION_MASK,
+    OBS_LANGUAGE_TOKENS,
+)
 from lerobot.utils.device_utils import resolve_safetensors_device
 from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 from transformers import PreTrainedTokenizerFast
 
 from avvla.actions import unicycle, unicycle_torch
@@ -52,43 +56,12 @@ def path_error(path: Tensor, truth: Tensor) -> Tensor:
     return ((squared + 1).sqrt() - 1).mean(-1)
 
 
-def fused_attention(
-    mask: Tensor, batch: int, width: int, query: Tensor, key: Tensor, value: Tensor
-) -> Tensor:
-    """SmolVLA's grouped-query attention by torch's kernel: equal to rounding, an eighth faster.
-
-    Args:
-        mask: (B, T, L) bool, True where a query may look.
-        batch: B.
-        width: width D of a head.
-        query: (B, T, H, D).
-        key: (B, L, G, D), each shared by H / G heads.
-        value: as `key`.
-
-    Returns:
-        (B, T, H * D).
-    """
-    heads = query.shape[2]
-    key, value = (x.repeat_interleave(heads // x.shape[2], 2) for x in (key, value))
-    mixed = scaled_dot_product_attention(
-        query.to(value.dtype).transpose(1, 2),
-        key.to(value.dtype).transpose(1, 2),
-        value.transpose(1, 2),
-        attn_mask=mask[:, None],
-    )
-    return mixed.transpose(1, 2).reshape(batch, -1, heads * width)
-
-
 class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyped
     """SmolVLA with a path loss, physical plans and checkpoints that may be moved."""
 
     config_class = FieldAgentConfig
     name = "field_agent"
     config: FieldAgentConfig
-
-    def __init__(self, config: FieldAgentConfig, **kwargs: Any) -> None:
-        super().__init__(config, **kwargs)
-        self.model.vlm_with_expert.eager_attention_forward = fused_attention
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
@@ -114,20 +87,20 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
         Returns:
             The loss, and its terms as numbers.
         """
-        if self.config.trajectory_loss == 0:
-            loss, _ = super().forward(batch, noise, time, reduction)
-            return loss, {"loss_flow": loss.mean().item()}
         action = self.prepare_action(batch)
         if noise is None:
             noise = self.model.sample_noise(action.shape, action.device)
         if time is None:
             time = self.model.sample_time(action.shape[0], action.device)
+        if self.config.trajectory_loss == 0:
+            loss = self._flow_loss(batch, noise, time, reduction)
+            return loss, {"loss_flow": loss.mean().item()}
         velocity: list[Tensor] = []
         hook = self.model.action_out_proj.register_forward_hook(
             lambda _module, _inputs, output: velocity.append(output)
         )
         try:
-            flow, _ = super().forward(batch, noise, time, reduction)
+            flow = self._flow_loss(batch, noise, time, reduction)
         finally:
             hook.remove()
         (v_t,) = velocity
@@ -137,6 +110,29 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
         trajectory = errors if reduction == "none" else errors.mean()
         terms = {"loss_flow": flow.mean().item(), "loss_trajectory": trajectory.mean().item()}
         return flow + self.config.trajectory_loss * trajectory, terms
+
+    def _flow_loss(
+        self, batch: dict[str, Tensor], noise: Tensor, time: Tensor, reduction: str
+    ) -> Tensor:
+        """SmolVLA's loss, or the same with the steps of the plan weighted."""
+        decay = self.config.horizon_decay_s
+        if decay == 0:
+            return cast(Tensor, super().forward(batch, noise, time, reduction)[0])
+        images, image_masks = self.prepare_images(batch)
+        losses = self.model.forward(
+            images,
+            image_masks,
+            batch[OBS_LANGUAGE_TOKENS],
+            batch[OBS_LANGUAGE_ATTENTION_MASK],
+            self.prepare_state(batch),
+            self.prepare_action(batch),
+            noise,
+            time,
+        )[..., :ACTION_DIM]
+        step = torch.arange(losses.shape[1], device=losses.device, dtype=losses.dtype)
+        weight = torch.exp(-step * self.config.dt / decay)
+        per_sample = (losses * (weight / weight.mean())[:, None]).mean(dim=(1, 2))
+        return per_sample if reduction == "none" else per_sample.mean()
 
     def _path_errors(self, batch: dict[str, Tensor], estimate: Tensor) -> Tensor:
         config = self.config

@@ -1,4 +1,4 @@
-"""Learning-rate schedule: linear warm-up, then half a cosine (Loshchilov and Hutter 2017, eq. 5)."""
+"""Learning-rate schedule: linear warm-up, then half a cosine (arXiv 1608.03983, equation 5)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def learning_rate_factor(step: int, steps: int, warmup: int, final: float) -> float:
-    """Share of the peak learning rate at `step` of `steps`, from 1/warmup over 1 down to `final`."""
+    """Share of the peak rate at `step` of `steps`: up to 1 in `warmup` steps, down to `final`."""
     if step < warmup:
         return (step + 1) / warmup
     progress = min((step - warmup) / max(steps - warmup, 1), 1.0)

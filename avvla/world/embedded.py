@@ -47,7 +47,7 @@ class EmbeddedWorld:
         self._state = np.array([x, y, yaw + yaw_error, scenario.speed])
         self._headings = [float(yaw + yaw_error)]
         self._given = False
-        self.command, self.braking = FOLLOW, False
+        self.command = FOLLOW
         self.collided, self.off_road = False, False
         widths = self._widths
         look: Look = draw_look(self._rng, widths) if widths else nominal_look()
@@ -97,10 +97,9 @@ class EmbeddedWorld:
 
     def step(self, acceleration: float, curvature: float) -> None:
         """Drive one action for DT_S; the car does not reverse."""
-        acceleration = max(acceleration * self._gain[0], -self.speed / DT_S)
-        self.braking = acceleration < -0.5
         vehicles = advance(self.vehicles, self.as_vehicle(), self.scenario.route.lanes, DT_S)
-        self._state = step(self._state, np.array([acceleration, curvature * self._gain[1]]))
+        self._state = step(self._state, self._gain * (acceleration, curvature))
+        self._state[3] = max(self._state[3], 0.0)
         self.vehicles = vehicles
         self.time += DT_S
         self._headings.append(self.yaw)

@@ -19,7 +19,7 @@ from avvla.world.curve import STEP_M
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.road_map import LANE_M
 from avvla.world.scenario import CRUISE_MPS, SLOW_MPS
-from avvla.world.traffic import follow
+from avvla.world.traffic import HARDEST_BRAKING, STANDSTILL_GAP_M, leader
 
 PSI_MAX = 0.13
 LATERAL_MPS2 = 2.2
@@ -28,11 +28,17 @@ BRAKING_MPS2 = 2.5
 SPEEDING_MPS2 = 1.5
 LOOKAHEAD_M = 60.0
 CURVATURE_MAX = 0.2
+HEADWAY_S = 1.0
+ONSET_MPS2, FULL_MPS2 = 1.2, 2.0
 
 
-def act(world: EmbeddedWorld, bias_m: float = 0.0) -> tuple[float, float]:
-    """Acceleration [m/s^2] and curvature [1/m]; `bias_m` shifts the line that is driven."""
-    return _acceleration(world), _curvature(world, bias_m)
+def act(world: EmbeddedWorld, bias_m: float = 0.0, heedless: bool = False) -> tuple[float, float]:
+    """Acceleration [m/s^2] and curvature [1/m].
+
+    To make situations that need a recovery, `bias_m` shifts the line that is driven, and `heedless`
+    drives at the command's speed whatever bend or leader comes.
+    """
+    return _acceleration(world, heedless), _curvature(world, bias_m)
 
 
 def _curvature(world: EmbeddedWorld, bias_m: float) -> float:
@@ -48,21 +54,35 @@ def _curvature(world: EmbeddedWorld, bias_m: float) -> float:
     return min(max(curvature, -limit), limit)
 
 
-def _acceleration(world: EmbeddedWorld) -> float:
+def _acceleration(world: EmbeddedWorld, heedless: bool) -> float:
     wanted = {"Stop": 0.0, "Slow down": SLOW_MPS}.get(world.command, CRUISE_MPS)
     gain = 1.0 if wanted == 0.0 else 0.6
-    wanted = min(wanted, _speed_for_bends(world))
+    if not heedless:
+        wanted = min(wanted, _speed_for_bends(world))
     free = min(max(gain * (wanted - world.speed), -BRAKING_MPS2), SPEEDING_MPS2)
     ego = world.as_vehicle()
-    behind = min(
-        follow(ego, lane, [ego, *world.vehicles]) for lane in {world.lane, world.target_lane}
-    )
-    acceleration = min(free, behind)
-    return (
-        max(acceleration, -world.speed / DT_S)
-        if world.speed > 0.3 or acceleration > 0
-        else -world.speed / DT_S
-    )
+    lanes = () if heedless else {world.lane, world.target_lane}
+    minding = [_behind(world.speed, *leader(ego, lane, world.vehicles)) for lane in lanes]
+    acceleration = min([free, *minding])
+    standing = world.speed < 0.3 and acceleration <= 0.0
+    return -world.speed / DT_S if standing else max(acceleration, -world.speed / DT_S)
+
+
+def _behind(speed: float, gap: float, leader_speed: float) -> float:
+    """Acceleration [m/s^2] that minds a leader; infinite where it needs no minding."""
+    wanted_gap = STANDSTILL_GAP_M + HEADWAY_S * leader_speed
+    closing = max(speed - leader_speed, 0.0)
+    needed = closing**2 / (2.0 * max(gap - wanted_gap, 0.5))
+    acceleration = math.inf
+    if needed > ONSET_MPS2:
+        share = min((needed - ONSET_MPS2) / (FULL_MPS2 - ONSET_MPS2), 1.0)
+        acceleration = -share * needed
+    if gap < wanted_gap:
+        acceleration = min(acceleration, 0.3 * (gap - wanted_gap) - 0.5 * closing)
+    elif gap < wanted_gap + 10.0:
+        # Near the wanted gap the leader's speed is the limit, not the cruising speed.
+        acceleration = min(acceleration, 0.5 * (leader_speed - speed) + 0.1 * (gap - wanted_gap))
+    return max(acceleration, -HARDEST_BRAKING)
 
 
 def _speed_for_bends(world: EmbeddedWorld) -> float:

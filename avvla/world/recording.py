@@ -20,8 +20,9 @@ from avvla.physical_ai.camera import FThetaCamera, ideal
 from avvla.physical_ai.writer import ClipRecording, Vehicle
 from avvla.world import expert
 from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
-from avvla.world.scenario import FAMILIES, FOLLOW, Scenario, draw_scenario
+from avvla.world.scenario import CRUISE_MPS, FAMILIES, FOLLOW, Scenario, draw_scenario
 from avvla.world.traffic import REAR_OVERHANG_M
+from avvla.world.traffic import Vehicle as Traffic
 
 LEAD_S = 1.6
 RELEASE_S = 1.9
@@ -29,17 +30,18 @@ FUTURE_S = 6.5
 HFOV_DEG = 120.0
 BIAS_M = 0.7
 WIDEST_BIAS_M = 1.4
+HARD_MPS2 = 5.0
 EGOMOTION_US = 10_000
 MIX = {
-    "lane_keeping": 0.16,
-    "lane_keeping_tight": 0.22,
-    "stop": 0.08,
-    "slow_down": 0.07,
-    "lane_change": 0.15,
-    "lead": 0.16,
-    "turn": 0.12,
-    "straight": 0.02,
-    "roundabout": 0.02,
+    "lane_keeping": 0.10,
+    "lane_keeping_tight": 0.16,
+    "stop": 0.07,
+    "slow_down": 0.06,
+    "lane_change": 0.16,
+    "lead": 0.22,
+    "turn": 0.16,
+    "straight": 0.03,
+    "roundabout": 0.04,
 }
 EGO = Vehicle(
     length=EGO_LENGTH_M,
@@ -74,7 +76,8 @@ def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
     rng = np.random.default_rng([13, seed, index])
     scenario = _for_recording(draw_scenario(family_of(index, params.clips), 1, seed, index), rng)
     world = EmbeddedWorld(synthetic_camera(params), params.randomisation)
-    bias = _bias(rng, rng.uniform() < params.perturbed)
+    perturbed = rng.uniform() < params.perturbed
+    bias = _bias(rng, perturbed)
     world.reset(scenario, seed, index, lateral_m=bias[0])
     last = round((LEAD_S + params.video_s + FUTURE_S) / DT_S)
     lead, every = round(LEAD_S / DT_S), round(1.0 / (params.camera_fps * DT_S))
@@ -86,7 +89,10 @@ def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
         if tick >= lead and tick <= video_end and (tick - lead) % every == 0:
             frames.append(world.render())
             frame_us.append(round((tick - lead) * DT_S * 1e6))
-        acceleration, curvature = expert.act(world, bias[min(tick, len(bias) - 1)])
+        released = tick >= len(bias) - 1
+        acceleration, curvature = expert.act(
+            world, bias[min(tick, len(bias) - 1)], heedless=perturbed and not released
+        )
         world.step(acceleration, curvature)
     egomotion_us, motion = _egomotion(np.array(states), lead)
     return ClipRecording(
@@ -114,9 +120,24 @@ def _for_recording(scenario: Scenario, rng: np.random.Generator) -> Scenario:
         begin = 0.0
     if scenario.route.junction:
         begin = 0.0
-    back = float(rng.uniform(0.0, 50.0))
     speed = float(rng.uniform(4.0, 14.0))
-    return replace(scenario, start_s=scenario.start_s - back, speed=speed, command_s=begin)
+    start_s = scenario.start_s - float(rng.uniform(0.0, 50.0))
+    vehicles = scenario.vehicles
+    if scenario.family == "lead":
+        vehicles = (_placed(vehicles[0], start_s, speed, rng), *vehicles[1:])
+    return replace(scenario, start_s=start_s, speed=speed, command_s=begin, vehicles=vehicles)
+
+
+def _placed(lead: Traffic, start_s: float, speed: float, rng: np.random.Generator) -> Traffic:
+    """The leader where a heedless ego is `gap` behind it at the release: near, but avoidable."""
+    duration = LEAD_S + RELEASE_S
+    # Cruising speed is approached at the expert's rate of 0.6 / s.
+    missing = (CRUISE_MPS - speed) * (1.0 - math.exp(-0.6 * duration)) / 0.6
+    reached = CRUISE_MPS - (CRUISE_MPS - speed) * math.exp(-0.6 * duration)
+    closing = max(reached - lead.speed, 0.0)
+    gap = float(rng.uniform(closing**2 / (2.0 * HARD_MPS2) + 6.0, 70.0))
+    front = start_s + CRUISE_MPS * duration - missing + EGO_LENGTH_M - REAR_OVERHANG_M
+    return replace(lead, s=front + gap + REAR_OVERHANG_M - lead.speed * duration)
 
 
 def _bias(rng: np.random.Generator, perturbed: bool) -> NDArray[np.float64]:

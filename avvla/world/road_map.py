@@ -21,7 +21,7 @@ LANE_M = 3.5
 SHOULDER_M = 0.6
 KERB_M = 0.35
 LINE_M = 0.16
-DASH_M, DASH_GAP_M = 3.0, 6.0
+DASH_M, DASH_GAP_M = 3.0, 3.0
 ORDER = ("kerb", "asphalt", "island", "line")
 
 
@@ -66,7 +66,7 @@ def winding_road(
     pieces, heading, total = [Piece(rng.uniform(5.0, 30.0))], 0.0, 0.0
     while total < length:
         radius = tightest * (widest / tightest) ** rng.uniform()
-        ease = rng.uniform(0.3, 0.6) * min(radius, 50.0)
+        ease = rng.uniform(0.4, 0.8) * min(radius, 60.0)
         angle = max(rng.uniform(0.2, 1.0), 1.1 * ease / radius)
         turns_left = rng.uniform() < 0.5 if abs(heading) < 0.3 else heading < 0
         angle = angle if turns_left else -angle
@@ -137,8 +137,8 @@ def roundabout(turn: str, approach: float, radius: float) -> tuple[Route, RoadMa
     for index in range(4):
         heading = index * math.pi / 2
         x, y = centre + radius * np.array([math.cos(heading), math.sin(heading)])
-        arm = trace([Piece(120.0)], float(x), float(y), heading)
-        strips += [*_two_way(arm, [(LANE_M, 120.0)]), *_turned(slip_road, centre, heading)]
+        arm = trace([Piece(140.0)], float(x), float(y), heading)
+        strips += [*_two_way(arm, [(LANE_M, 140.0)]), *_turned(slip_road, centre, heading)]
     inner, outer = radius - LANE_M / 2 - SHOULDER_M, radius + LANE_M / 2 + SHOULDER_M
     strips += [
         _ring(centre, inner - KERB_M, outer + KERB_M, "kerb"),

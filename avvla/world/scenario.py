@@ -169,13 +169,13 @@ def _junction(
 
 FAMILIES: dict[str, Callable[[np.random.Generator], Scenario]] = {
     "lane_keeping": _keeping("lane_keeping", 67.0, 400.0),
-    "lane_keeping_tight": _keeping("lane_keeping_tight", 33.0, 120.0),
+    "lane_keeping_tight": _keeping("lane_keeping_tight", 33.0, 400.0),
     "stop": _speed_command("stop", "Stop", "the Commander asks for it"),
     "slow_down": _speed_command("slow_down", "Slow down", "the Commander asks for it"),
     "lane_change": _lane_change,
     "lead": _lead,
-    "turn": _junction("turn", crossroad, (7.0, 10.0), ("left", "right")),
-    "straight": _junction("straight", crossroad, (7.0, 10.0), ("straight",)),
+    "turn": _junction("turn", crossroad, (9.0, 12.0), ("left", "right")),
+    "straight": _junction("straight", crossroad, (9.0, 12.0), ("straight",)),
     "roundabout": _junction("roundabout", roundabout, (12.0, 16.0), ("left", "straight", "right")),
 }
 

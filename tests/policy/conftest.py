@@ -28,7 +28,7 @@ def agent(params: Params) -> FieldAgentPolicy:
 def raw_batch() -> Callable[[int], dict[str, Any]]:
     def make(size: int) -> dict[str, Any]:
         draw = torch.Generator().manual_seed(3)
-        commands = ["Follow the lane", "Change lane to the left", "Overtake the tractor"]
+        commands = ["Follow the lane", "Change lane left", "Overtake the tractor"]
         return {
             IMAGE: torch.rand(size, 3, SIZE, SIZE, generator=draw),
             "observation.state": torch.rand(size, 2, generator=draw) * torch.tensor([12.0, 0.2]),

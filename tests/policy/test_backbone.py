@@ -5,6 +5,7 @@ from transformers import AutoConfig, AutoProcessor
 
 from avvla.config import Backbone
 from avvla.errors import UserError
+from avvla.labels.taxonomy import COMMANDS
 from avvla.policy.backbone import CORPUS, backbone_source, build_backbone, save_backbone
 
 
@@ -41,8 +42,12 @@ def test_tokenizer_keeps_any_text(tmp_path):
     tokenizer = AutoProcessor.from_pretrained(tmp_path).tokenizer
     for text in (*CORPUS, "Überhole den Traktor 🚜\n"):
         assert tokenizer.decode(tokenizer(text).input_ids) == text
-    assert len(tokenizer("Change lane to the left\n").input_ids) == 6
+    assert len(tokenizer("Change lane left\n").input_ids) == 4
     assert len(tokenizer) <= AutoConfig.from_pretrained(tmp_path).text_config.vocab_size
+
+
+def test_corpus_is_the_taxonomy():
+    assert tuple(text.removesuffix("\n") for text in CORPUS) == COMMANDS
 
 
 def test_a_named_backbone_is_passed_through(tmp_path):

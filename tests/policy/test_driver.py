@@ -16,7 +16,7 @@ def observation(seed: int, batch: int = 3, size: int = SIZE) -> Observation:
         image=draw.integers(0, 256, (batch, size, size, 3), np.uint8),
         speed_mps=np.linspace(3, 12, batch),
         heading_change_rad=np.linspace(-0.2, 0.2, batch),
-        command=("Follow the lane", "Turn left at the intersection", "Stop at the line")[:batch],
+        command=("Follow the lane", "Turn left", "Stop")[:batch],
     )
 
 

@@ -10,7 +10,7 @@ from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from avvla.actions import unicycle
 from avvla.policy.backbone import build_backbone
 from avvla.policy.checkpoint import processors_of
-from avvla.policy.modeling_field_agent import fused_attention, path_error
+from avvla.policy.modeling_field_agent import path_error
 from avvla.policy.processor_field_agent import to_physical_units
 
 
@@ -49,9 +49,9 @@ def test_flow_loss_is_upstreams(agent, params, batch, draws, tmp_path, reduction
     finally:
         agent.config.trajectory_loss = 0.0
     expected, _ = upstream(agent, params, tmp_path).forward(batch, *draws, reduction)
-    assert terms["loss_flow"] == pytest.approx(expected.mean().item(), rel=1e-6)
+    assert terms["loss_flow"] == expected.mean().item()
     if weight == 0:
-        torch.testing.assert_close(loss, expected)
+        assert torch.equal(loss, expected)
         assert set(terms) == {"loss_flow"}
     else:
         total = terms["loss_flow"] + weight * terms["loss_trajectory"]
@@ -65,7 +65,7 @@ def test_drawn_noise_is_upstreams(weighted, params, batch, tmp_path):
     _, terms = weighted.forward(batch)
     torch.manual_seed(11)
     expected, _ = theirs.forward(batch)
-    assert terms["loss_flow"] == pytest.approx(expected.item(), rel=1e-6)
+    assert terms["loss_flow"] == expected.item()
 
 
 def test_plan_is_upstreams_flow_from_zero(agent, params, batch, tmp_path):
@@ -73,23 +73,9 @@ def test_plan_is_upstreams_flow_from_zero(agent, params, batch, tmp_path):
         batch, noise=torch.zeros(3, 64, 2)
     )
     expected = to_physical_units(network, agent.config.scales)
-    np.testing.assert_allclose(agent.plan(batch).action, expected.double().numpy(), atol=1e-5)
+    np.testing.assert_array_equal(agent.plan(batch).action, expected.double().numpy())
     chunk = processors_of(agent)[1](agent.predict_action_chunk(batch))
     np.testing.assert_array_equal(agent.plan(batch).action, chunk.double().numpy())
-
-
-def test_fused_attention_is_upstreams(agent):
-    network = agent.model.vlm_with_expert
-    draw = torch.Generator().manual_seed(1)
-    query = torch.randn(2, 5, 2, 16, generator=draw)
-    key, value = torch.randn(2, 2, 7, 1, 16, generator=draw)
-    mask = torch.rand(2, 5, 7, generator=draw) > 0.4
-    mask[..., 0] = True
-    arguments = (mask, 2, 16, query, key, value)
-    expected = type(network).eager_attention_forward(network, *arguments)
-    torch.testing.assert_close(fused_attention(*arguments), expected)
-    mask[1, 3] = False  # a padding token, which may look at nothing and which nothing looks at
-    assert torch.isfinite(fused_attention(*arguments)).all()
 
 
 @pytest.fixture

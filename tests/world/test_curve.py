@@ -40,7 +40,7 @@ def test_an_eased_arc_turns_by_exactly_its_angle(
 def test_an_arc_lies_on_its_circle_and_has_its_heading(radius: float, side: float) -> None:
     curve = trace([Piece(20.0, side / radius, side / radius)])
     distance = np.hypot(curve.xy[:, 0], curve.xy[:, 1] - side * radius)
-    np.testing.assert_allclose(distance, radius, atol=3e-3)
+    np.testing.assert_allclose(distance, radius, atol=5e-3)
     np.testing.assert_allclose(curve.yaw, side * np.arange(41) * STEP_M / radius, atol=1e-12)
 
 

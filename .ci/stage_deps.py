@@ -1,0 +1,102 @@
+"""Keep each stage's code dependencies in dvc.yaml equal to what its script imports.
+
+    python .ci/stage_deps.py           names the differences, exit code 1 if there are any
+    python .ci/stage_deps.py --write   rewrites the lists
+
+DVC sees only the files that are listed, so a module that is imported by an imported module must be
+in the list too. Imports are read from the syntax tree, those inside functions included.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = ("avvla/", "stages/")
+
+
+def code_of(script: Path, root: Path) -> list[str]:
+    """Files of avvla and stages that a script is made of, itself included, sorted."""
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for name in _imported(path):
+            waiting += _files(name, path.parent, root)
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
+def _imported(path: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _files(name: str, beside: Path, root: Path) -> list[Path]:
+    """The modules that importing `name` runs: its packages, and itself."""
+    parts = name.split(".")
+    if parts[0] != "avvla":
+        sibling = beside / f"{parts[0]}.py"
+        return [sibling] if len(parts) == 1 and beside == root / "stages" and sibling.exists() else []
+    packages = [root.joinpath(*parts[:n]) / "__init__.py" for n in range(1, len(parts) + 1)]
+    module = root.joinpath(*parts).with_suffix(".py")
+    return [path for path in (*packages, module) if path.exists()]
+
+
+def differences(root: Path) -> dict[str, tuple[list[str], list[str]]]:
+    """By stage: (code that dvc.yaml lists, code that the script imports), where they differ."""
+    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
+    result = {}
+    for name, stage in stages.items():
+        script = root / stage["cmd"].split()[-1]
+        listed = [dep for dep in stage["deps"] if dep.startswith(CODE)]
+        imported = code_of(script, root)
+        if listed != imported:
+            result[name] = (listed, imported)
+    return result
+
+
+def write(root: Path) -> None:
+    """Rewrite the code entries of every stage's deps, everything else as it is."""
+    path = root / "dvc.yaml"
+    stages = yaml.safe_load(path.read_text())["stages"]
+    lines, result, stage, inside = path.read_text().splitlines(), [], "", False
+    for line in lines:
+        if line.startswith("  ") and line[2:3].strip() and line.rstrip().endswith(":"):
+            stage = line.strip().rstrip(":")
+        if inside and line.strip().removeprefix("- ").startswith(CODE):
+            continue
+        inside = inside and line.startswith("      - ")
+        result.append(line)
+        if line == "    deps:":
+            inside = True
+            script = root / stages[stage]["cmd"].split()[-1]
+            result += [f"      - {code}" for code in code_of(script, root)]
+    path.write_text("\n".join(result) + "\n")
+
+
+def main() -> None:
+    """Check, or rewrite with --write."""
+    if sys.argv[1:] == ["--write"]:
+        write(ROOT)
+    for stage, (listed, imported) in differences(ROOT).items():
+        missing = sorted(set(imported) - set(listed))
+        surplus = sorted(set(listed) - set(imported))
+        print(f"{stage}: dvc.yaml lacks {missing}, has needlessly {surplus}", file=sys.stderr)
+    if differences(ROOT):
+        sys.exit("stage_deps: run `python .ci/stage_deps.py --write`")
+
+
+if __name__ == "__main__":
+    main()

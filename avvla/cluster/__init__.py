@@ -1,0 +1,1 @@
+"""Where work runs: chunks on local processes."""

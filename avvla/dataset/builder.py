@@ -1,0 +1,99 @@
+"""The LeRobot data set of all chunks: shards made in parallel, joined by LeRobot's aggregation."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lerobot.datasets.aggregate import aggregate_datasets
+
+from avvla.cluster.chunk_map import map_chunks
+from avvla.dataset import split
+from avvla.dataset.shard import (
+    REPO_ID,
+    Inputs,
+    Report,
+    build_shard,
+    frames_per_second,
+    shard_folder,
+)
+from avvla.errors import UserError
+
+
+def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
+    """Build the data set at `root`, which must not exist, with its split.json.
+
+    The bytes do not depend on `workers`; with PYTHONHASHSEED=0 they are the same each time.
+
+    Returns: the metrics of the stage.
+
+    Raises:
+        UserError: no usable sample, labels or actions missing or not of these logs, a damaged
+            chunk, or parameters that LeRobot's format cannot hold.
+    """
+    settings = inputs.params.build
+    frames_per_second(inputs.params)
+    if settings.image_size % 2:
+        raise UserError(
+            f"build.image_size is {settings.image_size}, expected an even number: the video stores"
+            " colour at half the resolution"
+        )
+    chunks = inputs.listing.chunks
+    reports = map_chunks(partial(build_shard, inputs), chunks, workers, "build")
+    clips = [clip for report in reports for clip in report.clips]
+    if not clips:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in _sum(reports, "dropped"))
+        raise UserError(
+            f"no usable sample, left out were: {reasons}; see results/fit_actions/metrics.json and"
+            " results/label/metrics.json"
+        )
+    parts = split.split_clips(clips, settings.validation, inputs.params.seed)
+    shards = [
+        shard_folder(inputs, chunk) / "lerobot"
+        for chunk, report in zip(chunks, reports, strict=True)
+        if report.clips
+    ]
+    aggregate_datasets(
+        [REPO_ID] * len(shards),
+        REPO_ID,
+        roots=shards,
+        aggr_root=root,
+        concatenate_videos=False,
+        concatenate_data=False,
+    )
+    _sort_keys(root / "meta/stats.json")
+    for video in root.rglob("*.mp4"):
+        video.chmod(0o644)  # LeRobot leaves its temporary file's 600
+    split.save(parts, root)
+    return _metrics(reports, parts)
+
+
+def _metrics(reports: list[Report], parts: split.Split) -> dict[str, Any]:
+    frames = [count for report in reports for count in report.frames]
+    return {
+        "commands": dict(_sum(reports, "commands")),
+        "dropped": dict(_sum(reports, "dropped")),
+        **{
+            name: {
+                "episodes": len(part.episodes),
+                "frames": sum(frames[episode] for episode in part.episodes),
+            }
+            for name, part in (("train", parts.train), ("validation", parts.validation))
+        },
+    }
+
+
+def _sum(reports: list[Report], name: str) -> list[tuple[str, int]]:
+    """Counts of all chunks by key, sorted."""
+    total: Counter[str] = Counter()
+    for report in reports:
+        total.update(getattr(report, name))
+    return sorted(total.items())
+
+
+def _sort_keys(path: Path) -> None:
+    """LeRobot writes the statistics in the order of a set."""
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=4, sort_keys=True) + "\n")

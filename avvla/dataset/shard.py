@@ -1,0 +1,216 @@
+"""One chunk as a LeRobot data set (v3, video): an episode per clip, a frame per usable t0.
+
+    observation.images.front_wide  (S, S, 3) video, the policy's square crop
+    observation.state              (2,) speed v [m/s], heading change over 1.5 s theta [rad]
+    action                         (64, 2) acceleration [m/s^2], curvature [1/m]
+    trajectory                     (64, 3) driven x, y [m], yaw [rad], local frame
+    t0_us                          (1,) time in the clip [us]; the task is the command
+
+A finished shard stays in the work folder, named by the hash of all that it depends on:
+
+    <work>/build_dataset/chunk_0000_<hash>/  lerobot/, report.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import av
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+from lerobot.configs import RGBEncoderConfig
+from lerobot.datasets import LeRobotDataset
+from lerobot.datasets.io_utils import write_table_one_row_group_per_episode
+from lerobot.utils.constants import ACTION, OBS_STATE
+
+from avvla.actions.unicycle import HORIZON
+from avvla.config import Params
+from avvla.dataset.fingerprint import source_digest
+from avvla.dataset.samples import ClipSamples, Rows, join, samples
+from avvla.errors import UserError
+from avvla.physical_ai.manifest import Manifest, hash_file
+from avvla.physical_ai.reader import Clips
+from avvla.policy.configuration_field_agent import IMAGE
+
+REPO_ID = "avvla/field_agent"
+TRAJECTORY, T0_US = "trajectory", "t0_us"
+LONGEST_EPISODE = 100_000  # frames
+
+SOURCES = (
+    "actions/fit.py",
+    "actions/table.py",
+    "dataset/samples.py",
+    "dataset/shard.py",
+    "physical_ai/camera.py",
+    "physical_ai/reader.py",
+)
+# A constant quantiser, as in the raw video: x264's rate control works in floating point, whose
+# last bits depend on the processor. Every second frame is a key frame, so that no frame is more
+# than one away from a seek.
+ENCODER = {"vcodec": "h264", "preset": "veryfast", "g": 2, "crf": None}
+ENCODER_OPTIONS = {"qp": "14", "bf": "0"}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a data set is built from; `work` keeps finished shards."""
+
+    params: Params
+    listing: Manifest
+    data_root: Path
+    labels: Path
+    actions: Path
+    work: Path
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a chunk gave: `clips[i]` is the shard's episode i, of `frames[i]` frames."""
+
+    clips: list[str]
+    frames: list[int]
+    commands: dict[str, int]
+    dropped: dict[str, int]
+
+
+def frames_per_second(params: Params) -> int:
+    """The data set's frame rate, 1 / dataset.t0_stride_s.
+
+    Raises:
+        UserError: it is no whole number, which LeRobot needs.
+    """
+    rate = 1.0 / params.dataset.t0_stride_s
+    if round(rate) < 1 or abs(rate - round(rate)) > 1e-6:
+        raise UserError(
+            f"dataset.t0_stride_s is {params.dataset.t0_stride_s}, which makes {rate:.4g} frames a"
+            " second; LeRobot needs a whole number: use 1, 0.5, 0.25, 0.2 or 0.1"
+        )
+    return round(rate)
+
+
+def features(image_size: int) -> dict[str, dict[str, Any]]:
+    """LeRobot's description of a frame with a square image of `image_size` pixels."""
+    return {
+        IMAGE: _feature("video", (image_size, image_size, 3), ["height", "width", "channels"]),
+        OBS_STATE: _feature("float32", (2,), ["v", "theta"]),
+        ACTION: _feature("float32", (HORIZON, 2), ["acceleration", "curvature"]),
+        TRAJECTORY: _feature("float32", (HORIZON, 3), ["x", "y", "yaw"]),
+        T0_US: _feature("int64", (1,), None),
+    }
+
+
+def build_shard(inputs: Inputs, chunk: int) -> Report:
+    """Write the shard of a chunk, unless the work folder has it.
+
+    Raises:
+        UserError: labels, actions or raw logs of the chunk are missing, damaged or not of one
+            another.
+    """
+    rows = join(inputs.labels / _name(chunk), inputs.actions / _name(chunk))
+    folder = shard_folder(inputs, chunk)
+    if not folder.exists():
+        temporary = folder.with_name(f".{folder.name}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        report = _write(inputs, rows, temporary / "lerobot")
+        (temporary / "report.json").write_text(json.dumps(asdict(report), sort_keys=True))
+        temporary.rename(folder)
+    return Report(**json.loads((folder / "report.json").read_text()))
+
+
+def shard_folder(inputs: Inputs, chunk: int) -> Path:
+    """Folder of a finished shard; it has no `lerobot` if the chunk gave no episode."""
+    facts = {
+        "actions": hash_file(inputs.actions / _name(chunk)),
+        "build": inputs.params.build.model_dump(exclude={"validation"}),
+        "camera": inputs.listing.camera,
+        "code": source_digest(*SOURCES),
+        "files": [file.sha256 for file in inputs.listing.of_chunk(chunk)],
+        "fps": frames_per_second(inputs.params),
+        "labels": hash_file(inputs.labels / _name(chunk)),
+        "versions": {name: version(name) for name in ("av", "lerobot", "pyarrow")},
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return inputs.work / "build_dataset" / f"chunk_{chunk:04d}_{digest[:16]}"
+
+
+def _write(inputs: Inputs, rows: Rows, root: Path) -> Report:
+    clips: list[str] = []
+    frames: list[int] = []
+    if len(rows.table):
+        dataset = _create(root, inputs.params)
+        # In order of the text: LeRobot numbers new tasks in the order of a set.
+        dataset.meta.save_episode_tasks(sorted(set(rows.table["command"])))
+        logs = Clips(inputs.listing, inputs.data_root)
+        for part in samples(logs, rows, inputs.params.build):
+            _add_episode(dataset, part)
+            clips.append(part.clip_id)
+            frames.append(len(part.t0_us))
+        dataset.finalize()
+        _store_plain_lists(root / "data")
+    return Report(clips, frames, dict(Counter(rows.table["command"])), rows.dropped)
+
+
+def _create(root: Path, params: Params) -> LeRobotDataset:
+    # LeRobot hands libav's log and a bar for every episode to the terminal.
+    av.logging.set_libav_level(av.logging.ERROR)
+    datasets.disable_progress_bars()
+    return LeRobotDataset.create(
+        REPO_ID,
+        fps=frames_per_second(params),
+        features=features(params.build.image_size),
+        root=root,
+        robot_type="ego_vehicle",
+        video_backend="pyav",
+        rgb_encoder=RGBEncoderConfig(**ENCODER, extra_options=ENCODER_OPTIONS),
+        encoder_threads=1,
+        # Without it every frame goes through a PNG file. A full queue would drop frames.
+        streaming_encoding=True,
+        encoder_queue_maxsize=LONGEST_EPISODE,
+    )
+
+
+def _add_episode(dataset: LeRobotDataset, part: ClipSamples) -> None:
+    for i, command in enumerate(part.command):
+        dataset.add_frame(
+            {
+                IMAGE: part.image[i],
+                OBS_STATE: part.state[i],
+                ACTION: part.action[i],
+                TRAJECTORY: part.trajectory[i],
+                T0_US: part.t0_us[i : i + 1],
+                "task": command,
+            }
+        )
+    dataset.save_episode(parallel_encoding=False)
+
+
+def _store_plain_lists(folder: Path) -> None:
+    """Rewrite a shard's parquet files, which LeRobot's aggregation could not write otherwise.
+
+    The two-dimensional features are columns of an extension type that does not survive the way
+    through pandas there; as nested lists they do, and read the same.
+    """
+    for path in sorted(folder.rglob("*.parquet")):
+        table = pq.read_table(path)
+        for i, field in enumerate(table.schema):
+            if isinstance(field.type, pa.ExtensionType):
+                parts = [part.storage for part in table.column(i).chunks]
+                table = table.set_column(i, field.name, pa.chunked_array(parts))
+        write_table_one_row_group_per_episode(table, path)
+
+
+def _feature(dtype: str, shape: tuple[int, ...], names: list[str] | None) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": shape, "names": names}
+
+
+def _name(chunk: int) -> str:
+    return f"chunk_{chunk:04d}.parquet"

@@ -1,0 +1,137 @@
+"""Pictures of the report: plans in the policy's camera picture, drives from above.
+
+Images are (H, W, 3) uint8 RGB. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import b64encode
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avvla.actions.unicycle import DT_S
+from avvla.config import Build, Synthetic
+from avvla.evaluation.closed_loop import Drive
+from avvla.evaluation.examples import Example
+from avvla.physical_ai.camera import FThetaCamera, front_camera_extrinsics, rig_to_camera
+from avvla.world.birdseye import draw, overlay_plan
+from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
+from avvla.world.recording import synthetic_camera
+from avvla.world.road_map import LANE_M
+from avvla.world.scenario import CRUISE_MPS, draw_scenario
+from avvla.world.traffic import Vehicle, advance
+
+Image = NDArray[np.uint8]
+
+CAMERA_WIDTH_PX = 768
+DRIVE_PX = (300, 600)
+SUBPIXEL_BITS = 4
+NEAREST_M = 0.5
+JPEG_QUALITY = 85
+WHITE, INK = (255, 255, 255), (20, 24, 32)
+
+
+def camera_picture(example: Example, build: Build, synthetic: Synthetic) -> Image:
+    """The policy's square picture in its true proportions, with both paths on the ground.
+
+    The agent's plan is the ribbon of `overlay_plan`, the recorded path a white line. The camera is
+    the embedded world's, where its randomisation would have put it on average.
+    """
+    camera = synthetic_camera(synthetic)
+    zoom = CAMERA_WIDTH_PX / camera.width
+    top, bottom = (round(row * zoom) for row in crop_rows(camera, build))
+    large = scaled(camera, zoom)
+    frame: Image = np.zeros((large.height, large.width, 3), np.uint8)
+    frame[top:bottom] = cv2.resize(
+        example.image, (large.width, bottom - top), interpolation=cv2.INTER_CUBIC
+    )
+    extrinsics = front_camera_extrinsics()
+    frame = overlay_plan(frame, large, extrinsics, example.planned)
+    ground = np.concatenate([example.recorded, np.zeros((len(example.recorded), 1))], axis=-1)
+    seen = rig_to_camera(ground, extrinsics)
+    line = large.project(seen[seen[:, 2] > NEAREST_M])
+    fixed = np.round(line * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    for colour, thickness in ((INK, 6), (WHITE, 3)):
+        cv2.polylines(frame, [fixed], False, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
+    return frame[top:bottom]
+
+
+def crop_rows(camera: FThetaCamera, build: Build) -> tuple[int, int]:
+    """First row and row after the last that `square_crop` keeps of a frame of the camera."""
+
+    def row(angle_deg: float) -> int:
+        angle = math.radians(angle_deg)
+        return round(float(camera.project((0.0, math.sin(angle), math.cos(angle)))[1]) + 0.5)
+
+    return max(row(-build.crop_up_deg), 0), min(row(build.crop_down_deg), camera.height)
+
+
+def scaled(camera: FThetaCamera, zoom: float) -> FThetaCamera:
+    """The camera whose image is `zoom` times as large."""
+    a0, a1, a2, a3, a4 = camera.fw_poly
+    b0, b1, b2, b3, b4 = camera.bw_poly
+    return FThetaCamera(
+        width=round(camera.width * zoom),
+        height=round(camera.height * zoom),
+        cx=(camera.cx + 0.5) * zoom - 0.5,
+        cy=(camera.cy + 0.5) * zoom - 0.5,
+        fw_poly=(a0 * zoom, a1 * zoom, a2 * zoom, a3 * zoom, a4 * zoom),
+        bw_poly=(b0, b1 / zoom, b2 / zoom**2, b3 / zoom**3, b4 / zoom**4),
+    )
+
+
+def drive_picture(drive: Drive, synthetic: Synthetic) -> Image:
+    """The whole drive from above, with the other vehicles where they are at its end."""
+    world = replayed(drive, synthetic)
+    x, y, yaw, _ = drive.states[-1].tolist()
+    return draw(
+        world.scenario.road_map,
+        (x, y, yaw),
+        world.boxes(),
+        path=drive.states,
+        fit=True,
+        size_px=DRIVE_PX,
+    )
+
+
+def replayed(drive: Drive, synthetic: Synthetic) -> EmbeddedWorld:
+    """The drive's world with the traffic as it is at the drive's end.
+
+    A drive keeps no other vehicles. They depend on the scenario and on the ego's way alone, so
+    they are moved along it again.
+    """
+    key = (2, drive.seed)
+    world = EmbeddedWorld(synthetic_camera(synthetic))
+    world.reset(draw_scenario(drive.family, *key), *key)
+    lanes = world.scenario.route.lanes
+    for state, road in zip(drive.states[:-1], drive.road[:-1], strict=True):
+        ego = Vehicle(
+            s=float(road[0]),
+            lane=round(float(road[2]) / LANE_M),
+            offset=float(road[1]),
+            speed=float(state[3]),
+            wished_speed=CRUISE_MPS,
+            length=EGO_LENGTH_M,
+            width=EGO_WIDTH_M,
+        )
+        world.vehicles = advance(world.vehicles, ego, lanes, DT_S)
+    return world
+
+
+def png_uri(image: Image) -> str:
+    """A `data:` address of the image without loss: for flat colours."""
+    return _uri(image, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 6])
+
+
+def jpeg_uri(image: Image) -> str:
+    """A `data:` address of the image as JPEG: for camera noise."""
+    return _uri(image, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+
+
+def _uri(image: Image, extension: str, options: list[int]) -> str:
+    _, encoded = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    kind = extension.removeprefix(".").replace("jpg", "jpeg")
+    return f"data:image/{kind};base64,{b64encode(encoded.tobytes()).decode()}"

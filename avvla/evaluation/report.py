@@ -1,0 +1,263 @@
+"""results/report.html: the whole evaluation on one page, in one file.
+
+Everything is read from results/, params.yaml and dvc.lock; every picture is in the page, and
+nothing is loaded from anywhere. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from pydantic import BaseModel
+
+from avvla.actions.unicycle import DT_S
+from avvla.config import Params
+from avvla.errors import UserError
+from avvla.evaluation import pictures, verdict
+from avvla.evaluation.charts import Line, line_chart
+from avvla.evaluation.closed_loop import Drive
+from avvla.evaluation.drives import load_drives
+from avvla.evaluation.examples import Example, load_examples
+from avvla.evaluation.inputs import hashes, read_curve, read_metrics
+from avvla.evaluation.open_loop import HORIZONS_S
+from avvla.evaluation.suite import AGENT, BLIND, CONSTANT_VELOCITY
+
+TEMPLATES = Path(__file__).parent / "templates"
+NAMES = {AGENT: "Field Agent", BLIND: "blind twin", CONSTANT_VELOCITY: "constant velocity"}
+CURVES = {
+    "loss_flow": ("flow-matching loss", True),
+    "loss_trajectory": ("path loss", True),
+    "gradient_norm": ("gradient norm", True),
+    "learning_rate": ("learning rate", False),
+}
+"""Name of a training curve and whether its axis is logarithmic."""
+DATA = {
+    "fit_actions": "Actions fitted to the driven paths",
+    "label": "Commands from the recordings",
+    "build_dataset": "Training and validation samples",
+}
+Rows = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture as a `data:` address, perhaps a chart below it, and what is said about it."""
+
+    uri: str
+    caption: str
+    good: bool | None = None
+    chart: str = ""
+
+
+def render(results: Path, params: Params, lock: Path) -> str:
+    """The page.
+
+    Args:
+        results: folder of the stages' results; train's and evaluate's are needed.
+        params: the parameters in force.
+        lock: dvc.lock; the page has no hashes where there is none yet.
+
+    Raises:
+        UserError: results are missing or damaged.
+    """
+    evaluated = read_metrics(results / "evaluate/metrics.json")
+    trained = read_metrics(results / "train/metrics.json")
+    drives = load_drives(results / "evaluate/drives.npz")
+    try:
+        verdicts = verdict.judge(evaluated["closed_loop"])
+        open_loop = evaluated["open_loop"]
+        context = {
+            "headline": verdict.headline(verdicts),
+            "sentences": verdict.sentences(verdicts, open_loop),
+            "verdicts": verdicts,
+            "open_loop": open_loop_rows(open_loop),
+            "commands": command_rows(open_loop),
+        }
+    except KeyError as error:
+        raise UserError(
+            f"{results / 'evaluate/metrics.json'} has no {error}: run `dvc repro -f evaluate`"
+        ) from None
+    page = _environment().get_template("report.html.j2")
+    return page.render(
+        **context,
+        horizons=[f"{horizon:g} s" for horizon in HORIZONS_S],
+        displacement=displacement_chart(results / "evaluate/plots/displacement.tsv"),
+        curves=training_charts(results / "train/plots"),
+        trained=flat(trained),
+        examples=[
+            example_figure(example, params)
+            for example in load_examples(results / "evaluate/examples.npz")
+        ],
+        drives=drive_figures(drives[AGENT], params),
+        data=[
+            (title, flat(read_metrics(results / stage / "metrics.json")))
+            for stage, title in DATA.items()
+            if (results / stage / "metrics.json").exists()
+        ],
+        params=described(params),
+        hashes=hashes(lock),
+        roads=params.evaluate.roads,
+        embedded=params.dataset.source == "synthetic",
+    )
+
+
+def open_loop_rows(open_loop: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """ADE and FDE [m] at each horizon, a row for each driver."""
+    names = [f"{kind}_{horizon:g}s" for kind in ("ade", "fde") for horizon in HORIZONS_S]
+    drivers = {AGENT: open_loop, BLIND: open_loop[BLIND]}
+    drivers[CONSTANT_VELOCITY] = open_loop[CONSTANT_VELOCITY]
+    return [
+        (NAMES[driver], [verdict.metres(row[name]) for name in names])
+        for driver, row in drivers.items()
+    ]
+
+
+def command_rows(open_loop: Mapping[str, Any]) -> list[tuple[str, int, str, str]]:
+    """Each command with its samples and the ADE over 6.4 s [m] of agent and constant velocity."""
+    other = open_loop[CONSTANT_VELOCITY]["commands"]
+    return [
+        (text, row["n"], verdict.metres(row["ade_6.4s"]), verdict.metres(other[text]["ade_6.4s"]))
+        for text, row in sorted(open_loop["commands"].items())
+    ]
+
+
+def displacement_chart(path: Path) -> Markup:
+    """Mean distance from the driven path over time."""
+    columns = read_curve(path)
+    time = columns.pop("time_s")
+    lines = [
+        Line(NAMES.get(driver, driver), list(zip(time, values, strict=True)))
+        for driver, values in columns.items()
+    ]
+    return Markup(line_chart(lines, "time after t0 [s]", "distance [m]"))
+
+
+def training_charts(folder: Path) -> list[Markup]:
+    """A chart for each term that was logged more than once, those of CURVES first."""
+
+    def place(path: Path) -> tuple[int, str]:
+        return list(CURVES).index(path.stem) if path.stem in CURVES else len(CURVES), path.stem
+
+    charts = []
+    for path in sorted(folder.glob("*.tsv"), key=place):
+        label, log = CURVES.get(path.stem, (path.stem.replace("_", " "), False))
+        columns = read_curve(path)
+        step, values = columns["step"], columns[path.stem]
+        if len(step) > 1:
+            line = Line(label, list(zip(step, values, strict=True)))
+            charts.append(
+                Markup(line_chart([line], "optimiser step", label, log=log and min(values) > 0))
+            )
+    return charts
+
+
+def example_figure(example: Example, params: Params) -> Figure:
+    """A validation sample: what the policy saw, and plan and driven path from above."""
+    image = example.image
+    if params.dataset.source == "synthetic":
+        image = pictures.camera_picture(example, params.build, params.dataset.synthetic)
+    paths = [
+        Line(name, [(0.0, 0.0), *((float(x), float(y)) for x, y in path)])
+        for name, path in (("plan", example.planned), ("driven", example.recorded))
+    ]
+    return Figure(
+        uri=pictures.jpeg_uri(image),
+        caption=f"{example.rank.capitalize()}: ADE {example.ade_m:.2f} m, “{example.command}”",
+        chart=Markup(line_chart(paths, "forward [m]", "left [m]")),
+    )
+
+
+def drive_figures(
+    drives: Sequence[Drive], params: Params
+) -> list[tuple[verdict.Aim, list[Figure]]]:
+    """For each family its worst and its best drive from above, failures first."""
+    figures = []
+    for family, aim in verdict.AIMS.items():
+        chosen = worst_and_best([drive for drive in drives if drive.family == family])
+        figures.append((aim, [_drive_figure(drive, params) for drive in chosen]))
+    return figures
+
+
+def worst_and_best(drives: Sequence[Drive]) -> list[Drive]:
+    """The worst and the best drive, or the only one.
+
+    Failures are worse than successes, among them collisions worse than leaving the road and that
+    worse than missing the aim; equals are ordered by their mean distance from the lane's centre.
+    """
+
+    def badness(drive: Drive) -> tuple[bool, bool, bool, float, int]:
+        offset = float(np.abs(drive.offset).mean())
+        return not drive.success, drive.collided, drive.off_road, offset, -drive.seed
+
+    ordered = sorted(drives, key=badness, reverse=True)
+    return ordered if len(ordered) < 2 else [ordered[0], ordered[-1]]
+
+
+def told(drive: Drive) -> str:
+    """What became of a drive."""
+    lasted = (len(drive.states) - 1) * DT_S
+    offset = np.abs(drive.offset)
+    if drive.collided:
+        end = f"hit another vehicle after {lasted:.1f} s"
+    elif drive.off_road:
+        end = f"left the road after {lasted:.1f} s"
+    else:
+        end = f"{'succeeded' if drive.success else 'missed its aim'}, {lasted:.1f} s driven"
+    return (
+        f"Road {drive.seed}: {end}; {offset.mean():.2f} m from the lane's centre on average, "
+        f"{offset.max():.2f} m at most"
+    )
+
+
+def flat(metrics: Mapping[str, Any], prefix: str = "") -> Rows:
+    """Nested figures as (name, value) rows, names joined by `, `; single figures come first."""
+    rows: Rows = []
+    for name, value in sorted(metrics.items(), key=lambda item: isinstance(item[1], Mapping)):
+        label = f"{prefix}, {name}" if prefix else name
+        if isinstance(value, Mapping):
+            rows += flat(value, label.replace("_", " "))
+        else:
+            rows.append((label.replace("_", " "), _value(value)))
+    return rows
+
+
+def described(section: BaseModel, prefix: str = "") -> list[tuple[str, str, str]]:
+    """Every parameter: its name, its value and what it means."""
+    rows: list[tuple[str, str, str]] = []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            rows += described(value, f"{prefix}{name}.")
+        else:
+            rows.append((prefix + name, _value(value), field.description or ""))
+    return rows
+
+
+def _drive_figure(drive: Drive, params: Params) -> Figure:
+    image = pictures.drive_picture(drive, params.dataset.synthetic)
+    return Figure(pictures.png_uri(image), told(drive), drive.success)
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return verdict.ABSENT
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = verdict.percent
+    environment.filters["metres"] = verdict.metres
+    return environment

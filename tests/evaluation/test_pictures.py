@@ -1,0 +1,112 @@
+from base64 import b64decode
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avvla.config import Build, Synthetic
+from avvla.evaluation import pictures
+from avvla.evaluation.closed_loop import Drive
+from avvla.evaluation.examples import Example
+from avvla.physical_ai.camera import square_crop
+from avvla.world.embedded import EmbeddedWorld
+from avvla.world.recording import synthetic_camera
+from avvla.world.road_map import LANE_M
+from avvla.world.scenario import draw_scenario
+
+SYNTHETIC = Synthetic()
+CAMERA = synthetic_camera(SYNTHETIC)
+
+
+@pytest.mark.parametrize("degrees", [(10.0, 33.0), (5.0, 12.0), (80.0, 80.0)])
+def test_crop_rows_are_those_of_the_square_crop(degrees):
+    build = Build(crop_up_deg=degrees[0], crop_down_deg=degrees[1])
+    top, bottom = pictures.crop_rows(CAMERA, build)
+    frame = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
+    frame[:] = np.arange(CAMERA.height, dtype=np.uint8)[:, None, None]
+    # At its own height nothing is averaged: the crop is the rows themselves.
+    rows = square_crop(frame, CAMERA, *degrees, bottom - top)[:, 0, 0]
+    assert rows.tolist() == list(range(top, bottom))
+
+
+@given(st.floats(0.5, 8.0), st.floats(-5, 5), st.floats(-5, 5), st.floats(0.1, 50))
+def test_a_scaled_camera_sees_the_same_in_larger(zoom, x, y, z):
+    large = pictures.scaled(CAMERA, zoom)
+    pixel = CAMERA.project((x, y, z))
+    scaled = large.project((x, y, z))
+    np.testing.assert_allclose(scaled + 0.5, (pixel + 0.5) * zoom, rtol=1e-9, atol=1e-6)
+    ray = np.array([x, y, z]) / np.linalg.norm([x, y, z])
+    np.testing.assert_allclose(large.unproject(scaled), ray, atol=1e-6)
+
+
+def example(turn: float) -> Example:
+    ahead = np.arange(1.0, 65.0)
+    straight = np.stack([ahead, np.zeros(64)], -1).astype(np.float32)
+    bent = np.stack([ahead, turn * ahead**2], -1).astype(np.float32)
+    grey = np.full((96, 96, 3), 90, np.uint8)
+    return Example("best", "clip", "Follow the lane", 1.0, grey, bent, straight)
+
+
+def test_the_plan_is_a_green_ribbon_and_the_driven_path_a_white_line():
+    image = pictures.camera_picture(example(0.01), Build(), SYNTHETIC).astype(int)
+    assert image.shape[1] == pictures.CAMERA_WIDTH_PX
+    assert 2.5 < image.shape[1] / image.shape[0] < 3.5
+    red, green, _ = np.moveaxis(image, -1, 0)
+    ribbon = green > red + 30
+    white = image.min(axis=-1) > 240
+    middle = image.shape[1] / 2
+    assert abs(np.nonzero(white[-20:])[1].mean() - middle) < 3
+    lower, upper = (
+        np.nonzero(ribbon[rows])[1].mean() for rows in (slice(-20, None), slice(70, 90))
+    )
+    assert upper < lower < middle + 1  # the plan bends to the left
+    assert not white[:, : image.shape[1] // 3].any()
+
+
+def test_a_plan_that_stands_still_is_drawn_without_a_ribbon():
+    still = replace(example(0.0), planned=np.zeros((64, 2), np.float32))
+    image = pictures.camera_picture(still, Build(), SYNTHETIC).astype(int)
+    assert not (image[..., 1] > image[..., 0] + 30).any()
+
+
+def test_replayed_traffic_is_that_of_the_drive():
+    for seed in range(4):
+        world = EmbeddedWorld(CAMERA, SYNTHETIC.randomisation)
+        world.reset(draw_scenario("lane_keeping", 2, seed), 2, seed)
+        states, road = [], []
+        for tick in range(61):
+            states.append((world.x, world.y, world.yaw, world.speed))
+            road.append((world.s, world.lateral, world.target_lane * LANE_M))
+            if tick < 60:
+                world.step(-0.5, 0.001)
+        drive = Drive(
+            "lane_keeping",
+            seed,
+            np.array(states),
+            np.array(road),
+            (),
+            False,
+            False,
+            False,
+            1.0,
+            True,
+        )
+        again = pictures.replayed(drive, SYNTHETIC).vehicles
+        assert [vehicle.s for vehicle in again] == pytest.approx([v.s for v in world.vehicles])
+        assert [vehicle.lane for vehicle in again] == [v.lane for v in world.vehicles]
+
+
+def test_a_drive_is_drawn_the_same_each_time_and_decodes(drives):
+    drive = drives["agent"][0]
+    image = pictures.drive_picture(drive, SYNTHETIC)
+    assert image.shape == (*pictures.DRIVE_PX, 3)
+    uri = pictures.png_uri(image)
+    assert uri == pictures.png_uri(pictures.drive_picture(drive, SYNTHETIC))
+    kind, data = uri.split(",", 1)
+    assert kind == "data:image/png;base64"
+    decoded = cv2.imdecode(np.frombuffer(b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(decoded[..., ::-1], image)
+    assert pictures.jpeg_uri(image).startswith("data:image/jpeg;base64,")

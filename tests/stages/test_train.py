@@ -1,0 +1,98 @@
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from avvla.config import load_params
+from avvla.dataset import split
+from avvla.dataset.frames import Samples
+from avvla.dataset.split import Part, Split
+from avvla.policy.driver import FieldAgent
+
+STAGES = Path(__file__).parents[2] / "stages"
+SIZE = 64
+PARAMS = {
+    "build": {"image_size": SIZE},
+    "policy": {
+        "backbone": {"vision_width": 32, "vision_layers": 1, "text_width": 32, "text_layers": 2}
+    },
+    "train": {"steps": 4, "batch_size": 2, "log_every": 2, "warmup_steps": 1},
+}
+
+
+@pytest.fixture
+def stage(monkeypatch, tmp_path):
+    """The stage's module, in a folder with params.yaml and a data set of three episodes."""
+    monkeypatch.syspath_prepend(STAGES)
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
+    Path("data/lerobot").mkdir(parents=True)
+    parts = Split(
+        train=Part(clips=("a", "c"), episodes=(0, 2)), validation=Part(clips=("b",), episodes=(1,))
+    )
+    split.save(parts, Path("data/lerobot"))
+    module = importlib.import_module("train")
+    monkeypatch.setattr(module, "load", lambda root, episodes: samples(episodes))
+    return module
+
+
+def samples(episodes) -> Samples:
+    rng = np.random.default_rng(episodes[0])
+    count = 3 * len(episodes)
+    return Samples(
+        image=rng.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8),
+        state=rng.normal(0, 0.1, (count, 2)).astype(np.float32),
+        action=rng.normal(0, 0.01, (count, 64, 2)).astype(np.float32),
+        trajectory=np.zeros((count, 64, 3), np.float32),
+        command=("Follow the lane",) * count,
+        episode=np.repeat(episodes, 3),
+        clip_id=("a",) * count,
+    )
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_the_stage_writes_a_model_metrics_and_curves_the_same_each_time(stage):
+    stage.train(load_params())
+    first = bytes_of(Path("models")) | bytes_of(Path("results"))
+    metrics = json.loads(Path("results/train/metrics.json").read_text())
+    assert metrics["steps"] == 4
+    assert metrics["parameters"] >= metrics["parameters_trained"] > 10_000
+    assert {"loss_flow", "gradient_norm", "learning_rate", "validation_loss_flow"} < set(metrics)
+    lines = Path("results/train/plots/loss_flow.tsv").read_text().splitlines()
+    assert lines[0] == "step\tloss_flow"
+    assert [line.split("\t")[0] for line in lines[1:]] == ["2", "4"]
+    assert float(lines[2].split("\t")[1]) == pytest.approx(metrics["loss_flow"], rel=1e-4)
+    curve = Path("results/train/plots/validation_loss_flow.tsv").read_text().splitlines()
+    assert len(curve) == 2
+    assert FieldAgent(Path("models/field_agent"), "cpu").image_size == SIZE
+    stage.train(load_params())
+    assert bytes_of(Path("models")) | bytes_of(Path("results")) == first
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "split.json is missing"),
+        (
+            '{"train": {"clips": ["a"], "episodes": [0]}, "validation": {}}',
+            "split.json: validation",
+        ),
+    ],
+)
+def test_a_data_set_without_a_split_ends_in_one_line(stage, text, told):
+    path = Path("data/lerobot/split.json")
+    path.unlink()
+    if text:
+        path.write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        stage.run(stage.train)
+    assert str(ended.value).startswith("error: ")
+    assert told in str(ended.value)
+    assert "\n" not in str(ended.value)
+    assert not Path("models").exists()
