@@ -17,6 +17,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("avvla/", "stages/")
+TEMPLATES = "templates/*"
 
 
 def code_of(script: Path, root: Path) -> list[str]:
@@ -30,6 +31,8 @@ def code_of(script: Path, root: Path) -> list[str]:
         found.add(path)
         for name in _imported(path):
             waiting += _files(name, path.parent, root)
+    # A package's templates are read by its modules.
+    found |= {template for path in found for template in path.parent.glob(TEMPLATES)}
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 
@@ -48,7 +51,9 @@ def _files(name: str, beside: Path, root: Path) -> list[Path]:
     parts = name.split(".")
     if parts[0] != "avvla":
         sibling = beside / f"{parts[0]}.py"
-        return [sibling] if len(parts) == 1 and beside == root / "stages" and sibling.exists() else []
+        return (
+            [sibling] if len(parts) == 1 and beside == root / "stages" and sibling.exists() else []
+        )
     packages = [root.joinpath(*parts[:n]) / "__init__.py" for n in range(1, len(parts) + 1)]
     module = root.joinpath(*parts).with_suffix(".py")
     return [path for path in (*packages, module) if path.exists()]

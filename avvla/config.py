@@ -28,7 +28,7 @@ class Section(BaseModel):
 
 
 class Randomisation(Section):
-    """Domain randomisation of the embedded world; every value is the width of a range around nominal."""
+    """Domain randomisation of the embedded world: widths of ranges around nominal."""
 
     light: Fraction = Field(0.15, description="relative change of brightness")
     colours: Fraction = Field(0.06, description="relative change of each surface's colour")
@@ -45,7 +45,7 @@ class Randomisation(Section):
 class Synthetic(Section):
     """The embedded data set: an expert's drives in the embedded world, in NVIDIA's layout."""
 
-    clips: Count = Field(2000, description="number of clips")
+    clips: Count = Field(2400, description="number of clips")
     clips_per_chunk: Count = Field(200, description="clips in one chunk")
     video_s: Positive = Field(4.0, description="length of the camera video of a clip [s]")
     camera_fps: Count = Field(2, description="camera frames a second; a frame is a training sample")
@@ -97,6 +97,9 @@ class Build(Section):
     crop_down_deg: Positive = Field(
         33.0, description="field of view kept below the horizon [degree]"
     )
+    crop_side_deg: Positive = Field(
+        50.0, description="field of view kept to either side of the axis [degree]"
+    )
     validation: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.05, description="share of clips held out"
     )
@@ -124,7 +127,8 @@ class PolicyParams(Section):
     train_expert_only: bool = Field(False, description="train the action expert alone")
     freeze_vision: bool = Field(False, description="keep the vision encoder's weights")
     horizon_decay_s: NonNegative = Field(
-        2.0, description="time after which a planned step weighs 1/e in the loss [s]; 0 weighs alike"
+        2.0,
+        description="time after which a planned step weighs 1/e in the loss [s]; 0: all alike",
     )
     trajectory_loss: NonNegative = Field(0.0, description="weight of the integrated path's error")
     flow_steps: Count = Field(2, description="Euler steps of the flow at inference")
@@ -198,7 +202,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise UserError(
-            f"{path} holds {type(raw).__name__}, expected a mapping with the keys of avvla/config.py"
+            f"{path} holds {type(raw).__name__}, expected a mapping: see avvla/config.py"
         )
     try:
         return Params.model_validate(raw)
@@ -225,6 +229,7 @@ def _section_at(location: tuple[str | int, ...]) -> type[BaseModel]:
     section: type[BaseModel] = Params
     for part in location:
         annotation = section.model_fields[str(part)].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
         section = annotation
     return section

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from avvla.files import replacing
 
 DIGITS = 5
 
@@ -36,11 +37,6 @@ def write_curve(path: Path, columns: Sequence[str], rows: Iterable[Sequence[floa
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name and put it in place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    """Write a file, whole or not at all."""
+    with replacing(path) as temporary:
         temporary.write_text(text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,8 +6,8 @@ from _run import MANIFEST, run
 
 from avvla import host
 from avvla.config import Params
-from avvla.dataset.sources import fetch
 from avvla.physical_ai import manifest
+from avvla.world.synthesis import fetch
 
 
 def download(params: Params) -> None:

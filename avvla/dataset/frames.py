@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from avvla.dataset import split
 from avvla.dataset.shard import REPO_ID, TRAJECTORY
 from avvla.errors import UserError
-from avvla.policy.configuration_field_agent import IMAGE
+from avvla.features import IMAGE
 
 # What LeRobot lets through of missing and damaged files.
 _DAMAGE = (OSError, ValueError, LookupError, pa.ArrowException, datasets.exceptions.DatasetsError)

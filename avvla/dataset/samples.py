@@ -20,7 +20,7 @@ from avvla.actions.fit import T0, to_local
 from avvla.actions.table import actions
 from avvla.config import Build
 from avvla.errors import UserError
-from avvla.physical_ai.camera import square_crop
+from avvla.physical_ai.camera import Crop, square_crop
 from avvla.physical_ai.reader import Clips
 
 KEY = ["clip_id", "t0_us"]
@@ -63,7 +63,7 @@ def join(labels: Path, actions_file: Path) -> Rows:
     Raises:
         UserError: a file is missing or damaged, or the two do not have the same rows.
     """
-    left = _read(labels, [*KEY, "command", "consistent"], "label")
+    left = _read(labels, [*KEY, "command", "source", "consistent"], "label")
     right = _read(actions_file, [*KEY, "acceleration", "curvature", "valid"], "fit_actions")
     left_rows = left.to_pandas()
     right_rows = right.select([*KEY, "valid"]).to_pandas().assign(row=range(len(right)))
@@ -95,6 +95,7 @@ def samples(clips: Clips, rows: Rows, build: Build) -> Iterator[ClipSamples]:
     Raises:
         UserError: a clip cannot be read.
     """
+    crop = Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg)
     for clip_id, part in rows.table.groupby("clip_id", sort=True):
         name, t0_us = str(clip_id), part["t0_us"].to_numpy()
         xy, yaw, speed = clips.ego_windows(name, t0_us)
@@ -103,7 +104,7 @@ def samples(clips: Clips, rows: Rows, build: Build) -> Iterator[ClipSamples]:
         state = np.stack([speed[:, T0], -heading[:, 0]], axis=-1)
         camera = clips.camera(name)
         images = [
-            square_crop(frame, camera, build.crop_up_deg, build.crop_down_deg, build.image_size)
+            square_crop(frame, camera, crop, build.image_size)
             for frame in clips.frames(name, t0_us)
         ]
         yield ClipSamples(

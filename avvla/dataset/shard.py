@@ -32,13 +32,14 @@ from lerobot.datasets.io_utils import write_table_one_row_group_per_episode
 from lerobot.utils.constants import ACTION, OBS_STATE
 
 from avvla.actions.unicycle import HORIZON
+from avvla.cluster.fingerprint import source_digest
 from avvla.config import Params
-from avvla.dataset.fingerprint import source_digest
 from avvla.dataset.samples import ClipSamples, Rows, join, samples
 from avvla.errors import UserError
-from avvla.physical_ai.manifest import Manifest, hash_file
+from avvla.features import IMAGE
+from avvla.files import hash_file
+from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
-from avvla.policy.configuration_field_agent import IMAGE
 
 REPO_ID = "avvla/field_agent"
 TRAJECTORY, T0_US = "trajectory", "t0_us"

@@ -16,7 +16,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from avvla.errors import UserError
-from avvla.physical_ai.manifest import replacing
+from avvla.files import replacing
 
 Array = NDArray[Any]
 

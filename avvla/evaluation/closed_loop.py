@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from avvla.actions.unicycle import DT_S
 from avvla.config import Build, Evaluate, Synthetic
-from avvla.physical_ai.camera import square_crop
+from avvla.physical_ai.camera import Crop, square_crop
 from avvla.policy.interface import Observation, Policy
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.recording import synthetic_camera
@@ -25,8 +25,15 @@ from avvla.world.scenario import SLOW_MPS, draw_scenario
 
 HALF_LANE_M = LANE_M / 2
 JUDGED = (
-    "lane_keeping", "lane_keeping_tight", "stop", "slow_down", "lane_change", "turn", "straight",
-    "lead", "roundabout",
+    "lane_keeping",
+    "lane_keeping_tight",
+    "stop",
+    "slow_down",
+    "lane_change",
+    "turn",
+    "straight",
+    "lead",
+    "roundabout",
 )
 """Families in the order of the report."""
 MANOEUVRE_S = 18.0
@@ -35,7 +42,7 @@ STANDING_MPS = 0.3
 
 @dataclass(frozen=True)
 class Drive:
-    """One drive: states (T, 4) x, y, yaw, v and road coordinates (T, 3) s, lateral, target offset."""
+    """One drive: states (T, 4) x, y, yaw, v; road (T, 3) s, lateral, target offset."""
 
     family: str
     seed: int
@@ -64,6 +71,7 @@ def drive_family(
 ) -> list[Drive]:
     """Drive one family on the roads of `seeds`, all in step."""
     camera = synthetic_camera(synthetic)
+    crop = Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg)
     worlds, traces = [], [_Trace() for _ in seeds]
     for seed in seeds:
         world = EmbeddedWorld(camera, synthetic.randomisation)
@@ -81,12 +89,7 @@ def drive_family(
             views = [worlds[i].observe() for i in active]
             observation = Observation(
                 image=np.stack(
-                    [
-                        square_crop(
-                            view.frame, camera, build.crop_up_deg, build.crop_down_deg, build.image_size
-                        )
-                        for view in views
-                    ]
+                    [square_crop(view.frame, camera, crop, build.image_size) for view in views]
                 ),
                 speed_mps=np.array([view.speed_mps for view in views]),
                 heading_change_rad=np.array([view.heading_change_rad for view in views]),
@@ -96,7 +99,10 @@ def drive_family(
         for i in active:
             traces[i].add(worlds[i])
             worlds[i].step(float(plans[i, phase, 0]), float(plans[i, phase, 1]))
-    return [trace.drive(family, seed, world) for trace, seed, world in zip(traces, seeds, worlds, strict=True)]
+    return [
+        trace.drive(family, seed, world)
+        for trace, seed, world in zip(traces, seeds, worlds, strict=True)
+    ]
 
 
 def _over(world: EmbeddedWorld) -> bool:
@@ -125,8 +131,16 @@ class _Trace:
             if abs(vehicle.offset - world.lateral) < HALF_LANE_M and vehicle.s > world.s
         ]
         drive = Drive(
-            family, seed, np.array(self._states), np.array(self._road), tuple(self._commands),
-            world.collided, world.off_road, world.finished, min(ahead, default=math.inf), False,
+            family,
+            seed,
+            np.array(self._states),
+            np.array(self._road),
+            tuple(self._commands),
+            world.collided,
+            world.off_road,
+            world.finished,
+            min(ahead, default=math.inf),
+            False,
         )
         safe = not drive.collided and not drive.off_road
         success = safe and JUDGES[family](drive, world)

@@ -5,7 +5,6 @@ Images are (H, W, 3) uint8 RGB. The same inputs give the same bytes.
 
 from __future__ import annotations
 
-import math
 from base64 import b64encode
 
 import cv2
@@ -16,7 +15,12 @@ from avvla.actions.unicycle import DT_S
 from avvla.config import Build, Synthetic
 from avvla.evaluation.closed_loop import Drive
 from avvla.evaluation.examples import Example
-from avvla.physical_ai.camera import FThetaCamera, front_camera_extrinsics, rig_to_camera
+from avvla.physical_ai.camera import (
+    Crop,
+    FThetaCamera,
+    front_camera_extrinsics,
+    rig_to_camera,
+)
 from avvla.world.birdseye import draw, overlay_plan
 from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
 from avvla.world.recording import synthetic_camera
@@ -42,12 +46,14 @@ def camera_picture(example: Example, build: Build, synthetic: Synthetic) -> Imag
     """
     camera = synthetic_camera(synthetic)
     zoom = CAMERA_WIDTH_PX / camera.width
-    top, bottom = (round(row * zoom) for row in crop_rows(camera, build))
+    crop = Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg)
+    window = tuple(
+        slice(round(kept.start * zoom), round(kept.stop * zoom)) for kept in crop.window(camera)
+    )
     large = scaled(camera, zoom)
     frame: Image = np.zeros((large.height, large.width, 3), np.uint8)
-    frame[top:bottom] = cv2.resize(
-        example.image, (large.width, bottom - top), interpolation=cv2.INTER_CUBIC
-    )
+    height, width = frame[window].shape[:2]
+    frame[window] = cv2.resize(example.image, (width, height), interpolation=cv2.INTER_CUBIC)
     extrinsics = front_camera_extrinsics()
     frame = overlay_plan(frame, large, extrinsics, example.planned)
     ground = np.concatenate([example.recorded, np.zeros((len(example.recorded), 1))], axis=-1)
@@ -56,17 +62,7 @@ def camera_picture(example: Example, build: Build, synthetic: Synthetic) -> Imag
     fixed = np.round(line * (1 << SUBPIXEL_BITS)).astype(np.int32)
     for colour, thickness in ((INK, 6), (WHITE, 3)):
         cv2.polylines(frame, [fixed], False, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
-    return frame[top:bottom]
-
-
-def crop_rows(camera: FThetaCamera, build: Build) -> tuple[int, int]:
-    """First row and row after the last that `square_crop` keeps of a frame of the camera."""
-
-    def row(angle_deg: float) -> int:
-        angle = math.radians(angle_deg)
-        return round(float(camera.project((0.0, math.sin(angle), math.cos(angle)))[1]) + 0.5)
-
-    return max(row(-build.crop_up_deg), 0), min(row(build.crop_down_deg), camera.height)
+    return frame[window]
 
 
 def scaled(camera: FThetaCamera, zoom: float) -> FThetaCamera:

@@ -31,14 +31,14 @@ class Aim:
 
 AIMS = {
     "lane_keeping": Aim("Lane keeping", "stays in its lane; bends of 67 m radius and more", 0.95),
-    "lane_keeping_tight": Aim("Lane keeping, tight", "stays in its lane; bends from 33 m", 0.9),
-    "stop": Aim("Stop", "comes to a stand on command, in its lane", 0.95),
+    "lane_keeping_tight": Aim("Lane keeping, tight", "stays in its lane; bends from 33 m", 0.8),
+    "stop": Aim("Stop", "comes to a stand on command, in its lane", 0.9),
     "slow_down": Aim("Slow down", "drives at the slow speed on command, in its lane", 0.9),
-    "lane_change": Aim("Lane change", "ends within 0.7 m of the commanded lane's centre", 0.9),
-    "turn": Aim("Turn", "leaves a crossroad by the commanded exit, in its lane", 0.9),
+    "lane_change": Aim("Lane change", "ends within 0.7 m of the commanded lane's centre", 0.8),
+    "turn": Aim("Turn", "leaves a crossroad by the commanded exit, in its lane", 0.5),
     "straight": Aim("Straight on", "crosses a crossroad, in its lane", 0.9),
-    "lead": Aim("Lead vehicle", "neither hits the vehicle ahead nor falls far behind it", 0.9),
-    "roundabout": Aim("Roundabout", "leaves a roundabout by the commanded exit", 0.8),
+    "lead": Aim("Lead vehicle", "neither hits the vehicle ahead nor falls far behind it", 0.6),
+    "roundabout": Aim("Roundabout", "leaves a roundabout by the commanded exit", 0.5),
 }
 """In the order of the report. The shares are this project's own aims."""
 SEEING = ("lane_keeping", "lane_keeping_tight")

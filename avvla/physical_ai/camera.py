@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -105,27 +106,46 @@ def rig_to_camera(points: ArrayLike, extrinsics: RigExtrinsics) -> NDArray[np.fl
     return from_camera @ extrinsics.rotation
 
 
+class Crop(NamedTuple):
+    """What a crop keeps around the optical axis [degree]: above it, below it, to either side."""
+
+    up_deg: float
+    down_deg: float
+    side_deg: float
+
+    def window(self, camera: FThetaCamera) -> tuple[slice, slice]:
+        """Rows and columns of the camera's image that it keeps, at least one of each."""
+
+        def radius(angle_deg: float) -> float:
+            return float(_evaluate(camera.fw_poly, np.array(math.radians(angle_deg))))
+
+        row, column = camera.cy + 0.5, camera.cx + 0.5  # the first pixel's edge is 0
+        side = radius(self.side_deg)
+        return (
+            _kept(row - radius(self.up_deg), row + radius(self.down_deg), camera.height),
+            _kept(column - side, column + side, camera.width),
+        )
+
+
 def square_crop(
-    frame: NDArray[np.uint8], camera: FThetaCamera, up_deg: float, down_deg: float, size: int
+    frame: NDArray[np.uint8], camera: FThetaCamera, crop: Crop, size: int
 ) -> NDArray[np.uint8]:
     """The policy's image (size, size, 3) of a camera frame (H, W, 3), both uint8.
 
-    Keeps the rows from `up_deg` above to `down_deg` below the principal row, as far as the image
-    goes, and all columns; stretching the two axes differently is intended. Each axis is averaged
-    over pixel areas where it shrinks and interpolated where it grows.
+    Stretching the two axes differently is intended. Each axis is averaged over pixel areas where
+    it shrinks and interpolated where it grows.
     """
-    rows, columns = frame.shape[:2]
-    horizon = camera.cy + 0.5  # the first row's upper edge is 0
-    top = round(horizon - float(_evaluate(camera.fw_poly, np.array(math.radians(up_deg)))))
-    bottom = round(horizon + float(_evaluate(camera.fw_poly, np.array(math.radians(down_deg)))))
-    top = min(max(top, 0), rows - 1)
-    bottom = min(max(bottom, top + 1), rows)
+    kept = frame[crop.window(camera)]
+    rows, columns = kept.shape[:2]
     # One axis at a time: cv2.INTER_AREA samples instead of averaging when the other axis grows.
-    narrow = cv2.resize(
-        frame[top:bottom], (size, bottom - top), interpolation=_method(columns, size)
-    )
-    square = cv2.resize(narrow, (size, size), interpolation=_method(bottom - top, size))
+    narrow = cv2.resize(kept, (size, rows), interpolation=_method(columns, size))
+    square = cv2.resize(narrow, (size, size), interpolation=_method(rows, size))
     return np.asarray(square, dtype=np.uint8)
+
+
+def _kept(begin: float, end: float, length: int) -> slice:
+    first = min(max(round(begin), 0), length - 1)
+    return slice(first, min(max(round(end), first + 1), length))
 
 
 def _method(length: int, size: int) -> int:

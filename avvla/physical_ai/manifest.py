@@ -7,18 +7,16 @@ same logs, without a path of the machine.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from avvla.errors import UserError
+from avvla.files import hash_file, replacing
 from avvla.physical_ai import layout
 
 REMAKE = "make it again with `dvc repro download`"
@@ -152,21 +150,3 @@ def verify(manifest: Manifest, data_root: Path) -> list[str]:
         if problem is not None:
             problems.append(problem)
     return problems
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's content as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

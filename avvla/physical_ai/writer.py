@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from avvla.errors import UserError
+from avvla.files import replacing
 from avvla.physical_ai import layout, video
 from avvla.physical_ai.camera import FThetaCamera, RigExtrinsics
-from avvla.physical_ai.manifest import replacing
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 _RATE_TOLERANCE_US = 1.0  # camera times are whole microseconds: 33333 and 33334 are one rate

@@ -18,8 +18,8 @@ from lerobot.utils.constants import ACTION, OBS_STATE
 
 from avvla.actions.unicycle import DT_S, HORIZON, check_integrator
 from avvla.errors import UserError
+from avvla.features import IMAGE
 
-IMAGE = "observation.images.front_wide"
 STATE_DIM = 2
 ACTION_DIM = 2
 

@@ -9,8 +9,8 @@ import torch
 from lerobot.utils.constants import OBS_STATE
 
 from avvla.errors import UserError
+from avvla.features import IMAGE
 from avvla.policy.checkpoint import load_checkpoint
-from avvla.policy.configuration_field_agent import IMAGE
 from avvla.policy.interface import BLIND_GREY, Observation, Plan
 
 

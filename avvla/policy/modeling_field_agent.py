@@ -1,9 +1,10 @@
 """The Field Agent: SmolVLA that plans the actions of a unicycle.
 
 The driver acts on the first actions of a plan and replaces the rest, so step i of the plan weighs
-exp(-i dt / horizon_decay_s), scaled to mean 1, in the flow-matching loss. Training adds to SmolVLA's flow-matching loss (arXiv 2506.01844) the error of the driven path. With
-x_t = t noise + (1 - t) action and the network's velocity v, which aims at noise - action, the
-action is estimated in one step, a0 = x_t - t v, made physical and integrated by the unicycle:
+exp(-i dt / horizon_decay_s), scaled to mean 1, in SmolVLA's flow-matching loss (arXiv 2506.01844).
+Training can add the error of the driven path. With x_t = t noise + (1 - t) action and the network's
+velocity v, which aims at noise - action, the action is estimated in one step, a0 = x_t - t v, made
+physical and integrated by the unicycle:
 
     loss = flow + trajectory_loss * mean over the batch of (1 - t) * mean over steps of h(|p - p*|)
     h(d) = sqrt(d^2 + 1) - 1    (pseudo-Huber, Charbonnier et al. 1997; d in metres)
@@ -131,7 +132,7 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
         )[..., :ACTION_DIM]
         step = torch.arange(losses.shape[1], device=losses.device, dtype=losses.dtype)
         weight = torch.exp(-step * self.config.dt / decay)
-        per_sample = (losses * (weight / weight.mean())[:, None]).mean(dim=(1, 2))
+        per_sample: Tensor = (losses * (weight / weight.mean())[:, None]).mean(dim=(1, 2))
         return per_sample if reduction == "none" else per_sample.mean()
 
     def _path_errors(self, batch: dict[str, Tensor], estimate: Tensor) -> Tensor:

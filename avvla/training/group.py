@@ -1,8 +1,8 @@
 """Processes that share each batch: every one takes its part and all average their gradients.
 
 Process `rank` of `size` takes the samples rank, rank + size, ... of a batch. The mean of the parts'
-mean gradients is the mean gradient of the batch when the parts are equally large, so the size changes
-a result by rounding only; the same size gives the same bits.
+mean gradients is the mean gradient of the batch when the parts are equally large, so the size
+changes a result by rounding only; the same size gives the same bits.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def run[Result](size: int, work: Callable[..., Result], *arguments: Any) -> Resu
         try:
             return _join(Group(0, size), meeting, work, *arguments)
         except dist.DistBackendError as error:
-            raise UserError(f"a training process ended early ({error}): run the stage again") from None
+            raise UserError(
+                f"a training process ended early ({error}): run the stage again"
+            ) from None
         finally:
             for other in others:
                 other.join(timeout=10.0)
@@ -82,9 +84,12 @@ def _join[Result](
     group: Group, meeting: str, work: Callable[..., Result], *arguments: Any
 ) -> Result:
     torch.set_num_threads(1)
-    store = dist.FileStore(meeting, group.size)
     dist.init_process_group(
-        "gloo", store=store, rank=group.rank, world_size=group.size, timeout=TIMEOUT
+        "gloo",
+        init_method=f"file://{meeting}",
+        rank=group.rank,
+        world_size=group.size,
+        timeout=TIMEOUT,
     )
     try:
         return work(group, *arguments)

@@ -4,9 +4,9 @@ The whole data set is decoded once into memory, so that a step costs no video de
 flow noise and times are seeded by the configuration and drawn for the whole batch in every process:
 the same samples and parameters give the same weights, bit by bit, on the CPU.
 
-An agent that knows how it has been turning learns to keep turning, which is nearly right in the data
-and wrong on the road (copycat, Wen et al. 2020, arXiv 2010.14876). So most samples of a batch get the
-heading change of another sample, as in the state dropout of PlanTF (arXiv 2309.10443).
+An agent that knows how it has been turning learns to keep turning, which is nearly right in the
+data and wrong on the road (copycat, Wen et al. 2020, arXiv 2010.14876). So most samples of a batch
+get the heading change of another sample, as in the state dropout of PlanTF (arXiv 2309.10443).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tqdm import tqdm
 from avvla.config import Params, Train
 from avvla.dataset.frames import Samples
 from avvla.errors import UserError
+from avvla.features import IMAGE
 from avvla.policy.checkpoint import Checkpoint, make_field_agent, processors_of
-from avvla.policy.configuration_field_agent import IMAGE
 from avvla.policy.interface import BLIND_GREY
 from avvla.policy.modeling_field_agent import FieldAgentPolicy
 from avvla.training import group
@@ -159,9 +159,7 @@ class _Batches:
     def __len__(self) -> int:
         return len(self._state)
 
-    def drop_heading(
-        self, batch: dict[str, Any], share: float, generator: torch.Generator
-    ) -> None:
+    def drop_heading(self, batch: dict[str, Any], share: float, generator: torch.Generator) -> None:
         """Give a share of the batch the heading change of samples drawn from the whole data set."""
         count = len(batch[OBS_STATE])
         dropped = torch.rand(count, generator=generator) < share

@@ -19,7 +19,7 @@ from avvla.world.curve import STEP_M
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.road_map import LANE_M
 from avvla.world.scenario import CRUISE_MPS, SLOW_MPS
-from avvla.world.traffic import HARDEST_BRAKING, STANDSTILL_GAP_M, leader
+from avvla.world.traffic import HARDEST_BRAKING, leader
 
 PSI_MAX = 0.13
 LATERAL_MPS2 = 2.2
@@ -28,8 +28,10 @@ BRAKING_MPS2 = 2.5
 SPEEDING_MPS2 = 1.5
 LOOKAHEAD_M = 60.0
 CURVATURE_MAX = 0.2
+BEND_GAIN = 2.5
 HEADWAY_S = 1.0
-ONSET_MPS2, FULL_MPS2 = 1.2, 2.0
+GAP_M = 8.0
+ONSET_MPS2, FULL_MPS2 = 1.4, 2.2
 
 
 def act(world: EmbeddedWorld, bias_m: float = 0.0, heedless: bool = False) -> tuple[float, float]:
@@ -57,9 +59,11 @@ def _curvature(world: EmbeddedWorld, bias_m: float) -> float:
 def _acceleration(world: EmbeddedWorld, heedless: bool) -> float:
     wanted = {"Stop": 0.0, "Slow down": SLOW_MPS}.get(world.command, CRUISE_MPS)
     gain = 1.0 if wanted == 0.0 else 0.6
+    free = gain * (wanted - world.speed)
     if not heedless:
-        wanted = min(wanted, _speed_for_bends(world))
-    free = min(max(gain * (wanted - world.speed), -BRAKING_MPS2), SPEEDING_MPS2)
+        # The speed for bends falls with the way to them: a lax gain would lag behind it.
+        free = min(free, BEND_GAIN * (_speed_for_bends(world) - world.speed))
+    free = min(max(free, -BRAKING_MPS2), SPEEDING_MPS2)
     ego = world.as_vehicle()
     lanes = () if heedless else {world.lane, world.target_lane}
     minding = [_behind(world.speed, *leader(ego, lane, world.vehicles)) for lane in lanes]
@@ -70,7 +74,7 @@ def _acceleration(world: EmbeddedWorld, heedless: bool) -> float:
 
 def _behind(speed: float, gap: float, leader_speed: float) -> float:
     """Acceleration [m/s^2] that minds a leader; infinite where it needs no minding."""
-    wanted_gap = STANDSTILL_GAP_M + HEADWAY_S * leader_speed
+    wanted_gap = GAP_M + HEADWAY_S * leader_speed
     closing = max(speed - leader_speed, 0.0)
     needed = closing**2 / (2.0 * max(gap - wanted_gap, 0.5))
     acceleration = math.inf

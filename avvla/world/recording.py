@@ -33,14 +33,14 @@ WIDEST_BIAS_M = 1.4
 HARD_MPS2 = 5.0
 EGOMOTION_US = 10_000
 MIX = {
-    "lane_keeping": 0.10,
+    "lane_keeping": 0.08,
     "lane_keeping_tight": 0.16,
-    "stop": 0.07,
-    "slow_down": 0.06,
-    "lane_change": 0.16,
-    "lead": 0.22,
-    "turn": 0.16,
-    "straight": 0.03,
+    "stop": 0.05,
+    "slow_down": 0.05,
+    "lane_change": 0.13,
+    "lead": 0.32,
+    "turn": 0.15,
+    "straight": 0.02,
     "roundabout": 0.04,
 }
 EGO = Vehicle(
@@ -135,7 +135,7 @@ def _placed(lead: Traffic, start_s: float, speed: float, rng: np.random.Generato
     missing = (CRUISE_MPS - speed) * (1.0 - math.exp(-0.6 * duration)) / 0.6
     reached = CRUISE_MPS - (CRUISE_MPS - speed) * math.exp(-0.6 * duration)
     closing = max(reached - lead.speed, 0.0)
-    gap = float(rng.uniform(closing**2 / (2.0 * HARD_MPS2) + 6.0, 70.0))
+    gap = float(rng.uniform(closing**2 / (2.0 * HARD_MPS2) + 8.0, 70.0))
     front = start_s + CRUISE_MPS * duration - missing + EGO_LENGTH_M - REAR_OVERHANG_M
     return replace(lead, s=front + gap + REAR_OVERHANG_M - lead.speed * duration)
 

@@ -15,7 +15,7 @@ T0_US = np.arange(5, dtype=np.int64) * 500_000
 @pytest.fixture
 def fit():
     """Five windows: the second has no pose at its end, the third is never driven on a road."""
-    states, _ = drives("turning")
+    states, _ = drives("turn")
     states = states[:5].copy()
     states[1, 60:] = np.nan
     states[2, :, 1] += np.linspace(0, 900, 80)

@@ -6,7 +6,7 @@ from factory import arc, camera, recordings
 
 from avvla.dataset.samples import join, samples
 from avvla.errors import UserError
-from avvla.physical_ai.camera import square_crop
+from avvla.physical_ai.camera import Crop, square_crop
 from avvla.physical_ai.reader import Clips
 
 
@@ -99,7 +99,12 @@ def test_samples_hold_what_was_driven_and_seen(make_inputs):
         assert part.command == ("Follow the lane",) * 4
         assert part.image.shape == (4, 32, 32, 3)
         frames = Clips(inputs.listing, inputs.data_root).frames(part.clip_id, part.t0_us)
-        seen = square_crop(frames[3], camera(), build.crop_up_deg, build.crop_down_deg, 32)
+        seen = square_crop(
+            frames[3],
+            camera(),
+            Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg),
+            32,
+        )
         np.testing.assert_array_equal(part.image[3], seen)
         assert {array.dtype for array in (part.state, part.action, part.trajectory)} == {
             np.dtype(np.float32)

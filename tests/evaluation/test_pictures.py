@@ -11,7 +11,6 @@ from avvla.config import Build, Synthetic
 from avvla.evaluation import pictures
 from avvla.evaluation.closed_loop import Drive
 from avvla.evaluation.examples import Example
-from avvla.physical_ai.camera import square_crop
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.recording import synthetic_camera
 from avvla.world.road_map import LANE_M
@@ -21,25 +20,13 @@ SYNTHETIC = Synthetic()
 CAMERA = synthetic_camera(SYNTHETIC)
 
 
-@pytest.mark.parametrize("degrees", [(10.0, 33.0), (5.0, 12.0), (80.0, 80.0)])
-def test_crop_rows_are_those_of_the_square_crop(degrees):
-    build = Build(crop_up_deg=degrees[0], crop_down_deg=degrees[1])
-    top, bottom = pictures.crop_rows(CAMERA, build)
-    frame = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
-    frame[:] = np.arange(CAMERA.height, dtype=np.uint8)[:, None, None]
-    # At its own height nothing is averaged: the crop is the rows themselves.
-    rows = square_crop(frame, CAMERA, *degrees, bottom - top)[:, 0, 0]
-    assert rows.tolist() == list(range(top, bottom))
-
-
 @given(st.floats(0.5, 8.0), st.floats(-5, 5), st.floats(-5, 5), st.floats(0.1, 50))
 def test_a_scaled_camera_sees_the_same_in_larger(zoom, x, y, z):
-    large = pictures.scaled(CAMERA, zoom)
-    pixel = CAMERA.project((x, y, z))
-    scaled = large.project((x, y, z))
+    lens = replace(CAMERA, fw_poly=(0, 90, 3, -2, 1), bw_poly=(0, 1e-2, 1e-5, -1e-7, 1e-10))
+    large = pictures.scaled(lens, zoom)
+    pixel, scaled = lens.project((x, y, z)), large.project((x, y, z))
     np.testing.assert_allclose(scaled + 0.5, (pixel + 0.5) * zoom, rtol=1e-9, atol=1e-6)
-    ray = np.array([x, y, z]) / np.linalg.norm([x, y, z])
-    np.testing.assert_allclose(large.unproject(scaled), ray, atol=1e-6)
+    np.testing.assert_allclose(large.unproject(scaled), lens.unproject(pixel), atol=1e-6)
 
 
 def example(turn: float) -> Example:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from avvla.physical_ai.camera import (
+    Crop,
     FThetaCamera,
     front_camera_extrinsics,
     ideal,
@@ -80,22 +81,30 @@ def test_crop_keeps_the_rows_between_the_angles() -> None:
     focal = 192 / math.radians(120)
     top, bottom = round(54 - focal * math.radians(10)), round(54 + focal * math.radians(33))
     frame[top:bottom] = 200
-    assert (square_crop(frame, WIDE, 10, 33, 96) == 200).all()
-    assert (square_crop(frame, WIDE, 12, 33, 96)[0] < 200).all()
-    assert (square_crop(frame, WIDE, 10, 35, 96)[-1] < 200).all()
+    assert (square_crop(frame, WIDE, Crop(10, 33, 60), 96) == 200).all()
+    assert (square_crop(frame, WIDE, Crop(12, 33, 60), 96)[0] < 200).all()
+    assert (square_crop(frame, WIDE, Crop(10, 35, 60), 96)[-1] < 200).all()
 
 
 def test_crop_averages_columns_while_rows_grow() -> None:
     frame = np.zeros((108, 192, 3), np.uint8)
     frame[:, ::3] = 240  # one of every three columns, as thin as a far lane marking
-    crop = square_crop(frame[:30], WIDE, 80, 80, 64)
+    crop = square_crop(frame, WIDE, Crop(15, 3, 60), 64)
     assert (crop == 80).all()
+
+
+def test_crop_keeps_the_columns_between_the_angles() -> None:
+    frame = np.zeros((108, 192, 3), np.uint8)
+    side = round(192 / math.radians(120) * math.radians(45))
+    frame[:, 96 - side : 96 + side] = 200
+    assert (square_crop(frame, WIDE, Crop(10, 33, 45), 96) == 200).all()
+    assert (square_crop(frame, WIDE, Crop(10, 33, 47), 96)[:, [0, -1]] < 200).all()
 
 
 def test_crop_is_clipped_to_the_image() -> None:
     frame = np.full((108, 192, 3), 7, np.uint8)
     frame[0] = 255
-    crop = square_crop(frame, WIDE, 80, 80, 64)
+    crop = square_crop(frame, WIDE, Crop(80, 80, 60), 64)
     assert crop.shape == (64, 64, 3)
     assert crop.dtype == np.uint8
     assert (crop[0] > 100).all()

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from avvla.errors import UserError
+from avvla.files import replacing
 from avvla.physical_ai import layout, manifest
 
 ENTRY = {
@@ -149,7 +150,7 @@ def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None
     path.write_text("old")
 
     def _fail_half_way() -> None:
-        with manifest.replacing(path) as temporary:
+        with replacing(path) as temporary:
             temporary.write_text("half")
             raise RuntimeError
 

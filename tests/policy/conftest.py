@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from avvla.config import Params
+from avvla.features import IMAGE
 from avvla.policy.checkpoint import make_field_agent, processors_of, save_checkpoint
-from avvla.policy.configuration_field_agent import IMAGE
 from avvla.policy.modeling_field_agent import FieldAgentPolicy
 
 SIZE = 64

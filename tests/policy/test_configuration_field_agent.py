@@ -2,7 +2,8 @@ import pytest
 from lerobot.configs import FeatureType, PolicyFeature, PreTrainedConfig
 
 from avvla.errors import UserError
-from avvla.policy.configuration_field_agent import IMAGE, FieldAgentConfig, features, read_config
+from avvla.features import IMAGE
+from avvla.policy.configuration_field_agent import FieldAgentConfig, features, read_config
 
 
 def config(**changes: object) -> FieldAgentConfig:

@@ -19,7 +19,7 @@ PARAMS = {
     "policy": {
         "backbone": {"vision_width": 32, "vision_layers": 1, "text_width": 32, "text_layers": 2}
     },
-    "train": {"steps": 4, "batch_size": 2, "log_every": 2, "warmup_steps": 1},
+    "train": {"steps": 4, "batch_size": 2, "processes": 1, "log_every": 2, "warmup_steps": 1},
 }
 
 

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_heading_dropout_moves_headings_and_nothing_else(samples):
 def test_every_sample_comes_once_an_epoch(params):
     batches = list(islice(shuffled(12, params.train, seed=1), 6))
     for epoch in (batches[:3], batches[3:]):
-        assert sorted(sum(epoch, [])) == list(range(12))
+        assert sorted(chain.from_iterable(epoch)) == list(range(12))
     assert batches[:3] != batches[3:]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from avvla.dataset import fingerprint
+from avvla.cluster import fingerprint
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from avvla.cluster.chunk_map import map_chunks
+from avvla.cluster.fingerprint import source_digest
 from avvla.config import Params, Synthetic
-from avvla.dataset.fingerprint import source_digest
 from avvla.errors import UserError
+from avvla.files import replacing
 from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.camera import front_camera_extrinsics
 from avvla.physical_ai.manifest import File, Manifest
@@ -132,7 +133,7 @@ def _record_chunk(params: Params, data_root: Path, receipts: Path, chunk: int) -
             files=manifest.describe(snapshot, paths),
             clips=tuple(RecordedClip(clip_id=clip.clip_id, events=clip.events) for clip in clips),
         )
-        with manifest.replacing(_receipt_path(receipts, chunk)) as temporary:
+        with replacing(_receipt_path(receipts, chunk)) as temporary:
             temporary.write_text(receipt.model_dump_json())
 
 

@@ -7,11 +7,11 @@ from collections import namedtuple
 import pytest
 
 from avvla.config import Params
-from avvla.dataset import sources
-from avvla.dataset.sources import fetch, synthetic_revision
 from avvla.errors import UserError
 from avvla.physical_ai import manifest
 from avvla.physical_ai.reader import Clips
+from avvla.world import synthesis
+from avvla.world.synthesis import fetch, synthetic_revision
 
 SYNTHETIC = {
     "clips": 5,
@@ -47,7 +47,7 @@ def test_the_reader_finds_every_clip(fetched):
     root, listing = fetched
     assert listing.chunks == (0, 1, 2)
     assert listing.revision == synthetic_revision(params())
-    assert manifest.verify(listing, manifest.root(listing, root)) == []
+    assert manifest.verify(listing, root) == []
     clips = Clips(listing, root)
     ids = [clip_id for chunk in listing.chunks for clip_id in clips.clip_ids(chunk)]
     assert [len(clips.clip_ids(chunk)) for chunk in listing.chunks] == [2, 2, 1]
@@ -62,7 +62,7 @@ def test_workers_do_not_change_the_bytes(fetched, tmp_path):
 
 
 def test_complete_chunks_are_not_made_again(root, fetched, monkeypatch):
-    monkeypatch.setattr(sources, "record", _forbid)
+    monkeypatch.setattr(synthesis, "record", _forbid)
     assert fetch(params(), root, 1) == fetched[1]
 
 
@@ -96,14 +96,14 @@ def test_only_an_incomplete_chunk_is_made_again(root, fetched, monkeypatch, patt
         recorded.append(index)
         return original(synthetic, seed, index)
 
-    original = sources.record
-    monkeypatch.setattr(sources, "record", record)
+    original = synthesis.record
+    monkeypatch.setattr(synthesis, "record", record)
     assert fetch(params(), root, 1) == fetched[1]
     assert recorded == [2, 3]
 
 
 def test_an_interruption_keeps_what_is_complete(fetched, tmp_path, monkeypatch):
-    original = sources.record
+    original = synthesis.record
 
     def interrupted(synthetic, seed, index):
         if index == 3:
@@ -111,7 +111,7 @@ def test_an_interruption_keeps_what_is_complete(fetched, tmp_path, monkeypatch):
         return original(synthetic, seed, index)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sources, "record", interrupted)
+        patch.setattr(synthesis, "record", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fetch(params(), tmp_path, 1)
     assert len(list(tmp_path.rglob("receipts/*/*.json"))) == 1
@@ -125,7 +125,7 @@ def test_the_revision_is_that_of_what_is_recorded(monkeypatch):
         assert synthetic_revision(other) != revision
     same = params().model_copy(update={"train": Params().train.model_copy(update={"steps": 1})})
     assert synthetic_revision(same) == revision
-    monkeypatch.setattr(sources, "source_digest", lambda *_: "another world")
+    monkeypatch.setattr(synthesis, "source_digest", lambda *_: "another world")
     assert synthetic_revision(params()) != revision
 
 
@@ -139,7 +139,7 @@ def test_other_sources_are_refused(tmp_path, source):
 def test_too_little_space_is_told_before_the_work(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**6, 10**6, 1000))
-    monkeypatch.setattr(sources, "record", _forbid)
+    monkeypatch.setattr(synthesis, "record", _forbid)
     with pytest.raises(UserError, match=r"1000 bytes free, 5 clips need about \d+: .*AVVLA_DATA"):
         fetch(params(), tmp_path, 1)
 
@@ -155,7 +155,7 @@ def test_a_disk_that_fills_up_is_told(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(sources, "write_chunk", full)
+    monkeypatch.setattr(synthesis, "write_chunk", full)
     with pytest.raises(UserError, match=r"^record chunk 0000, 0001, 0002: .*No space.*AVVLA_DATA"):
         fetch(params(), tmp_path, 1)
 

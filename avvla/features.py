@@ -1,0 +1,4 @@
+"""Names of a sample's features that the data set and the policy share."""
+
+IMAGE = "observation.images.front_wide"
+"""The square crop of the front wide camera."""
