@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     data = _group(top, "data", "the raw logs in $AVVLA_DATA")
+    _command(data, "fetch", f"bring the raw logs of {MANIFEST} into $AVVLA_DATA", _data_fetch)
     _command(data, "verify", f"compare the raw logs with {MANIFEST}", _data_verify)
     return parser
 
@@ -114,6 +115,21 @@ def _actions_fit(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _data_fetch(_: argparse.Namespace) -> int:
+    from avvla import host
+    from avvla.config import load_params
+    from avvla.physical_ai import manifest
+    from avvla.world.synthesis import fetch
+
+    wanted = manifest.load(MANIFEST)
+    if fetch(load_params(), host.data_root(), host.workers()) != wanted:
+        raise UserError(
+            f"params.yaml and this version make other logs than {MANIFEST} lists: run `dvc repro`"
+        )
+    print(f"{len(wanted.files)} files in {manifest.root(wanted, host.data_root())}")
+    return 0
+
+
 def _data_verify(_: argparse.Namespace) -> int:
     from avvla import host
     from avvla.physical_ai import manifest
@@ -125,7 +141,7 @@ def _data_verify(_: argparse.Namespace) -> int:
     if problems:
         raise UserError(
             f"{len(problems)} of {len(wanted.files)} files are not those of {MANIFEST}: "
-            "run `dvc repro --force download`"
+            "run `avvla data fetch`"
         )
     size = sum(file.bytes for file in wanted.files)
     print(f"{len(wanted.files)} files, {size / 1e9:.3f} GB: all as in {MANIFEST}")

@@ -65,7 +65,6 @@ def action_table(
 def actions(table: pa.Table) -> NDArray[np.float64]:
     """(N, 64, 2) acceleration [m/s^2] and curvature [1/m] of a table's rows."""
     steps = [
-        # flatten, unlike values, heeds the offset of a slice
         table[name].combine_chunks().flatten().to_numpy().reshape(-1, HORIZON)
         for name in ("acceleration", "curvature")
     ]

@@ -21,21 +21,9 @@ from avvla.policy.interface import Observation, Policy
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.recording import synthetic_camera
 from avvla.world.road_map import LANE_M
-from avvla.world.scenario import SLOW_MPS, draw_scenario
+from avvla.world.scenario import JUDGED_KEY, SLOW_MPS, draw_scenario
 
 HALF_LANE_M = LANE_M / 2
-JUDGED = (
-    "lane_keeping",
-    "lane_keeping_tight",
-    "stop",
-    "slow_down",
-    "lane_change",
-    "turn",
-    "straight",
-    "lead",
-    "roundabout",
-)
-"""Families in the order of the report."""
 MANOEUVRE_S = 18.0
 STANDING_MPS = 0.3
 
@@ -61,6 +49,11 @@ class Drive:
         return self.road[:, 1] - self.road[:, 2]
 
 
+def road_key(seed: int) -> tuple[int, int]:
+    """The key of the judged scenario `seed` of a family."""
+    return JUDGED_KEY, seed
+
+
 def drive_family(
     family: str,
     seeds: list[int],
@@ -75,7 +68,7 @@ def drive_family(
     worlds, traces = [], [_Trace() for _ in seeds]
     for seed in seeds:
         world = EmbeddedWorld(camera, synthetic.randomisation)
-        world.reset(draw_scenario(family, 2, seed), 2, seed)
+        world.reset(draw_scenario(family, *road_key(seed)), *road_key(seed))
         worlds.append(world)
     duration = evaluate.duration_s if family.startswith("lane_keeping") else MANOEUVRE_S
     plans = np.zeros((len(seeds), 1, 2))
@@ -189,9 +182,11 @@ JUDGES: dict[str, Callable[[Drive, EmbeddedWorld], bool]] = {
     "lane_change": _changes_lane,
     "turn": _turns,
     "straight": _turns,
-    "roundabout": _turns,
     "lead": _minds_the_lead,
+    "roundabout": _turns,
 }
+JUDGED = tuple(JUDGES)
+"""Families in the order of the report."""
 
 
 def summarise(drives: list[Drive]) -> dict[str, float | int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from avvla.actions.unicycle import DT_S
 from avvla.config import Build, Synthetic
-from avvla.evaluation.closed_loop import Drive
+from avvla.evaluation.closed_loop import Drive, road_key
 from avvla.evaluation.examples import Example
 from avvla.physical_ai.camera import (
     Crop,
@@ -99,7 +99,7 @@ def replayed(drive: Drive, synthetic: Synthetic) -> EmbeddedWorld:
     A drive keeps no other vehicles. They depend on the scenario and on the ego's way alone, so
     they are moved along it again.
     """
-    key = (2, drive.seed)
+    key = road_key(drive.seed)
     world = EmbeddedWorld(synthetic_camera(synthetic))
     world.reset(draw_scenario(drive.family, *key), *key)
     lanes = world.scenario.route.lanes

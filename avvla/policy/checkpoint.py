@@ -68,7 +68,7 @@ def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
             acceleration_scale=policy.acceleration_scale,
             curvature_scale=policy.curvature_scale,
         )
-        torch.manual_seed(params.seed)
+        torch.manual_seed(params.train.seed)
         agent = FieldAgentPolicy(config)
     agent.to(device)
     return agent

@@ -54,7 +54,9 @@ def train(
     _check(params, training, validation)
     checkpoint, history = group.run(params.train.processes, _train, params, training, device)
     held_out = _Batches(validation, params.train.blind)
-    history.rows[-1]["validation_loss_flow"] = validation_loss(checkpoint, held_out, params.seed)
+    history.rows[-1]["validation_loss_flow"] = validation_loss(
+        checkpoint, held_out, params.train.seed
+    )
     return checkpoint, history
 
 
@@ -70,10 +72,10 @@ def _train(
         weights, lr=settings.lr, betas=BETAS, weight_decay=settings.weight_decay, fused=True
     )
     history, terms = History(), []
-    torch.manual_seed(params.seed)
+    torch.manual_seed(params.train.seed)
     policy.train()
-    order = shuffled(len(training.state), settings, params.seed)
-    dropout = torch.Generator().manual_seed(params.seed + 1)
+    order = shuffled(len(training.state), settings, params.train.seed)
+    dropout = torch.Generator().manual_seed(params.train.seed + 1)
     steps = range(settings.steps)
     bar = tqdm(steps, desc="train", unit="step", mininterval=2.0, disable=place.rank > 0)
     for step in bar:

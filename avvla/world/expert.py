@@ -28,19 +28,21 @@ BRAKING_MPS2 = 2.5
 SPEEDING_MPS2 = 1.5
 LOOKAHEAD_M = 60.0
 CURVATURE_MAX = 0.2
-BEND_GAIN = 2.5
+SPEED_GAIN, BEND_GAIN = 0.6, 2.5
 HEADWAY_S = 1.0
 GAP_M = 8.0
 ONSET_MPS2, FULL_MPS2 = 1.4, 2.2
 
 
-def act(world: EmbeddedWorld, bias_m: float = 0.0, heedless: bool = False) -> tuple[float, float]:
+def act(
+    world: EmbeddedWorld, bias_m: float = 0.0, heedless_mps: float | None = None
+) -> tuple[float, float]:
     """Acceleration [m/s^2] and curvature [1/m].
 
-    To make situations that need a recovery, `bias_m` shifts the line that is driven, and `heedless`
-    drives at the command's speed whatever bend or leader comes.
+    To make situations that need a recovery, `bias_m` shifts the line that is driven, and
+    `heedless_mps` is driven whatever command, bend or leader comes.
     """
-    return _acceleration(world, heedless), _curvature(world, bias_m)
+    return _acceleration(world, heedless_mps), _curvature(world, bias_m)
 
 
 def _curvature(world: EmbeddedWorld, bias_m: float) -> float:
@@ -56,20 +58,26 @@ def _curvature(world: EmbeddedWorld, bias_m: float) -> float:
     return min(max(curvature, -limit), limit)
 
 
-def _acceleration(world: EmbeddedWorld, heedless: bool) -> float:
+def _acceleration(world: EmbeddedWorld, heedless_mps: float | None) -> float:
+    if heedless_mps is not None:
+        return _bounded(SPEED_GAIN * (heedless_mps - world.speed))
     wanted = {"Stop": 0.0, "Slow down": SLOW_MPS}.get(world.command, CRUISE_MPS)
-    gain = 1.0 if wanted == 0.0 else 0.6
-    free = gain * (wanted - world.speed)
-    if not heedless:
-        # The speed for bends falls with the way to them: a lax gain would lag behind it.
-        free = min(free, BEND_GAIN * (_speed_for_bends(world) - world.speed))
-    free = min(max(free, -BRAKING_MPS2), SPEEDING_MPS2)
+    gain = 1.0 if wanted == 0.0 else SPEED_GAIN
+    # The speed for bends falls with the way to them: a lax gain would lag behind it.
+    bends = BEND_GAIN * (_speed_for_bends(world) - world.speed)
+    free = _bounded(min(gain * (wanted - world.speed), bends))
     ego = world.as_vehicle()
-    lanes = () if heedless else {world.lane, world.target_lane}
-    minding = [_behind(world.speed, *leader(ego, lane, world.vehicles)) for lane in lanes]
+    minding = [
+        _behind(world.speed, *leader(ego, lane, world.vehicles))
+        for lane in {world.lane, world.target_lane}
+    ]
     acceleration = min([free, *minding])
     standing = world.speed < 0.3 and acceleration <= 0.0
     return -world.speed / DT_S if standing else max(acceleration, -world.speed / DT_S)
+
+
+def _bounded(acceleration: float) -> float:
+    return min(max(acceleration, -BRAKING_MPS2), SPEEDING_MPS2)
 
 
 def _behind(speed: float, gap: float, leader_speed: float) -> float:

@@ -29,7 +29,7 @@ from avvla.world.embedded import EmbeddedWorld
 from avvla.world.interface import Metrics
 from avvla.world.recording import synthetic_camera
 from avvla.world.road_map import LANE_M
-from avvla.world.scenario import CRUISE_MPS, FAMILIES, SLOW_MPS, draw_scenario
+from avvla.world.scenario import CRUISE_MPS, FAMILIES, PLAYED_KEY, SLOW_MPS, draw_scenario
 
 COMMANDS = (
     "Follow the lane",
@@ -48,8 +48,6 @@ FAILURE = -1.0
 ACTION_SCALE = np.array([6.0, 0.2])
 """Acceleration [m/s^2] and curvature [1/m] that an action of 1 stands for."""
 FASTEST_MPS = 40.0
-# Recorded drives have the keys (1, ...), judged ones (2, ...): no learner meets those roads here.
-KEY = 3
 
 Observation = dict[str, Any]
 Action = NDArray[np.float32]
@@ -114,7 +112,7 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
         super().reset(seed=seed, options=options)
         family = self._families[int(self.np_random.integers(len(self._families)))]
         key = int(self.np_random.integers(2**31))
-        self._world.reset(draw_scenario(family, KEY, key), KEY, key)
+        self._world.reset(draw_scenario(family, PLAYED_KEY, key), PLAYED_KEY, key)
         self._step, self._acceleration, self._s = 0, 0.0, self._world.s
         return self._observation(), self._info(self._world.metrics())
 

@@ -8,7 +8,7 @@ after it has a clean continuation, and recoveries are in the data. Commands begi
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -20,9 +20,8 @@ from avvla.physical_ai.camera import FThetaCamera, ideal
 from avvla.physical_ai.writer import ClipRecording, Vehicle
 from avvla.world import expert
 from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
-from avvla.world.scenario import CRUISE_MPS, FAMILIES, FOLLOW, Scenario, draw_scenario
+from avvla.world.scenario import CRUISE_MPS, FAMILIES, FOLLOW, RECORDED_KEY, Scenario, draw_scenario
 from avvla.world.traffic import REAR_OVERHANG_M
-from avvla.world.traffic import Vehicle as Traffic
 
 LEAD_S = 1.6
 RELEASE_S = 1.9
@@ -34,14 +33,14 @@ HARD_MPS2 = 5.0
 EGOMOTION_US = 10_000
 MIX = {
     "lane_keeping": 0.08,
-    "lane_keeping_tight": 0.16,
-    "stop": 0.05,
+    "lane_keeping_tight": 0.14,
+    "stop": 0.06,
     "slow_down": 0.05,
-    "lane_change": 0.13,
-    "lead": 0.32,
-    "turn": 0.15,
+    "lane_change": 0.12,
+    "lead": 0.30,
+    "turn": 0.17,
     "straight": 0.02,
-    "roundabout": 0.04,
+    "roundabout": 0.06,
 }
 EGO = Vehicle(
     length=EGO_LENGTH_M,
@@ -74,11 +73,13 @@ def clip_id(seed: int, index: int) -> str:
 def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
     """Clip `index` of the data set of `seed`."""
     rng = np.random.default_rng([13, seed, index])
-    scenario = _for_recording(draw_scenario(family_of(index, params.clips), 1, seed, index), rng)
+    drawn = draw_scenario(family_of(index, params.clips), RECORDED_KEY, seed, index)
+    scenario = _for_recording(drawn, rng)
     world = EmbeddedWorld(synthetic_camera(params), params.randomisation)
-    perturbed = rng.uniform() < params.perturbed
-    bias = _bias(rng, perturbed)
-    world.reset(scenario, seed, index, lateral_m=bias[0])
+    lead_in = _lead_in(scenario, rng, params.perturbed)
+    if scenario.family == "lead":
+        scenario = _near_leader(scenario, lead_in, rng)
+    world.reset(scenario, seed, index, lateral_m=lead_in.bias_m[0])
     last = round((LEAD_S + params.video_s + FUTURE_S) / DT_S)
     lead, every = round(LEAD_S / DT_S), round(1.0 / (params.camera_fps * DT_S))
     video_end = lead + round(params.video_s / DT_S)
@@ -89,11 +90,11 @@ def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
         if tick >= lead and tick <= video_end and (tick - lead) % every == 0:
             frames.append(world.render())
             frame_us.append(round((tick - lead) * DT_S * 1e6))
-        released = tick >= len(bias) - 1
-        acceleration, curvature = expert.act(
-            world, bias[min(tick, len(bias) - 1)], heedless=perturbed and not released
-        )
-        world.step(acceleration, curvature)
+        if tick < len(lead_in.bias_m):
+            action = expert.act(world, lead_in.bias_m[tick], lead_in.heedless_mps)
+        else:
+            action = expert.act(world)
+        world.step(*action)
     egomotion_us, motion = _egomotion(np.array(states), lead)
     return ClipRecording(
         clip_id=clip_id(seed, index),
@@ -109,46 +110,58 @@ def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
     )
 
 
+@dataclass(frozen=True)
+class LeadIn:
+    """How the expert drives until the release: beside its line, and at which speed if heedless."""
+
+    bias_m: NDArray[np.float64]
+    """(ticks,) line driven, in metres left of the lane's centre."""
+    heedless_mps: float | None
+
+
 def _for_recording(scenario: Scenario, rng: np.random.Generator) -> Scenario:
-    """The scenario begun earlier and at any speed, its command given at RELEASE_S.
+    """The scenario begun elsewhere and at any speed, its command given at the release.
 
     A speed command is given at once in some clips, so that its end (standing, driving slowly)
     is seen too.
     """
-    begin = LEAD_S + RELEASE_S
-    if scenario.family in ("stop", "slow_down") and rng.uniform() < 0.4:
-        begin = 0.0
-    if scenario.route.junction:
-        begin = 0.0
+    early = scenario.family in ("stop", "slow_down") and rng.uniform() < 0.4
+    begin = 0.0 if early or scenario.route.junction else LEAD_S + RELEASE_S
     speed = float(rng.uniform(4.0, 14.0))
-    start_s = scenario.start_s - float(rng.uniform(0.0, 50.0))
-    vehicles = scenario.vehicles
-    if scenario.family == "lead":
-        vehicles = (_placed(vehicles[0], start_s, speed, rng), *vehicles[1:])
-    return replace(scenario, start_s=start_s, speed=speed, command_s=begin, vehicles=vehicles)
+    # Some clips begin close to the junction, so that there are samples inside it.
+    back = float(rng.uniform(-25.0, 45.0) if scenario.route.junction else rng.uniform(0.0, 50.0))
+    return replace(scenario, start_s=scenario.start_s - back, speed=speed, command_s=begin)
 
 
-def _placed(lead: Traffic, start_s: float, speed: float, rng: np.random.Generator) -> Traffic:
-    """The leader where a heedless ego is `gap` behind it at the release: near, but avoidable."""
-    duration = LEAD_S + RELEASE_S
-    # Cruising speed is approached at the expert's rate of 0.6 / s.
-    missing = (CRUISE_MPS - speed) * (1.0 - math.exp(-0.6 * duration)) / 0.6
-    reached = CRUISE_MPS - (CRUISE_MPS - speed) * math.exp(-0.6 * duration)
-    closing = max(reached - lead.speed, 0.0)
-    gap = float(rng.uniform(closing**2 / (2.0 * HARD_MPS2) + 8.0, 70.0))
-    front = start_s + CRUISE_MPS * duration - missing + EGO_LENGTH_M - REAR_OVERHANG_M
-    return replace(lead, s=front + gap + REAR_OVERHANG_M - lead.speed * duration)
-
-
-def _bias(rng: np.random.Generator, perturbed: bool) -> NDArray[np.float64]:
-    """The line driven at each tick of the lead-in, in metres left of the centre; then 0."""
+def _lead_in(scenario: Scenario, rng: np.random.Generator, perturbed: float) -> LeadIn:
     release = round((LEAD_S + RELEASE_S) / DT_S)
-    bias = np.zeros(release + 1)
-    if perturbed:
-        first, second = np.clip(rng.normal(0.0, BIAS_M, 2), -WIDEST_BIAS_M, WIDEST_BIAS_M)
-        switch = int(rng.integers(round(0.3 * release), release))
-        bias[:switch], bias[switch:release] = first, second
-    return bias
+    bias = np.zeros(release)
+    obeys = scenario.family in ("stop", "slow_down") and scenario.command_s == 0.0
+    if obeys or rng.uniform() >= perturbed:
+        return LeadIn(bias, None)
+    first, second = np.clip(rng.normal(0.0, BIAS_M, 2), -WIDEST_BIAS_M, WIDEST_BIAS_M)
+    switch = int(rng.integers(round(0.3 * release), release))
+    bias[:switch], bias[switch:] = first, second
+    fast = rng.uniform() < 0.5
+    return LeadIn(bias, CRUISE_MPS if fast else float(rng.uniform(0.5, 13.0)))
+
+
+def _near_leader(scenario: Scenario, lead_in: LeadIn, rng: np.random.Generator) -> Scenario:
+    """The scenario with its leader near, but avoidable, at the release.
+
+    The speed u of a heedless ego approaches w as u(t) = w - (w - u0) exp(-k t), k = SPEED_GAIN.
+    """
+    duration = LEAD_S + RELEASE_S
+    wanted = CRUISE_MPS if lead_in.heedless_mps is None else lead_in.heedless_mps
+    decay = math.exp(-expert.SPEED_GAIN * duration)
+    reached = wanted - (wanted - scenario.speed) * decay
+    driven = wanted * duration - (wanted - scenario.speed) * (1.0 - decay) / expert.SPEED_GAIN
+    leader, *others = scenario.vehicles
+    closing = max(reached - leader.speed, 0.0)
+    gap = float(rng.uniform(closing**2 / (2.0 * HARD_MPS2) + 8.0, 70.0))
+    front = scenario.start_s + driven + EGO_LENGTH_M - REAR_OVERHANG_M
+    s = front + gap + REAR_OVERHANG_M - leader.speed * duration
+    return replace(scenario, vehicles=(replace(leader, s=s), *others))
 
 
 def _events(commands: list[str], scenario: Scenario, lead: int) -> tuple[tuple[int, str], ...]:

@@ -37,7 +37,9 @@ def test_the_same_parameters_draw_the_same_weights(params, agent):
     assert all(
         torch.equal(a, b) for a, b in zip(agent.parameters(), again.parameters(), strict=True)
     )
-    other = make_field_agent(params.model_copy(update={"seed": 8}), "cpu")
+    other = make_field_agent(
+        params.model_copy(update={"train": params.train.model_copy(update={"seed": 8})}), "cpu"
+    )
     assert not torch.equal(next(agent.parameters()), next(other.parameters()))
 
 

@@ -36,7 +36,7 @@ def test_trains_twice_to_the_same_bits(params, samples):
 
 def test_another_seed_gives_another_agent(params, samples):
     first, _ = train(params, samples, samples, "cpu")
-    second, _ = train(params.model_copy(update={"seed": 8}), samples, samples, "cpu")
+    second, _ = train(changed(params, seed=8), samples, samples, "cpu")
     assert not torch.equal(
         first.policy.state_dict()["model.action_out_proj.weight"],
         second.policy.state_dict()["model.action_out_proj.weight"],
