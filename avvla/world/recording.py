@@ -30,6 +30,7 @@ HFOV_DEG = 120.0
 BIAS_M = 0.7
 WIDEST_BIAS_M = 1.4
 HARD_MPS2 = 5.0
+JUNCTION_MPS = 7.0
 EGOMOTION_US = 10_000
 MIX = {
     "lane_keeping": 0.08,
@@ -142,6 +143,8 @@ def _lead_in(scenario: Scenario, rng: np.random.Generator, perturbed: float) -> 
     first, second = np.clip(rng.normal(0.0, BIAS_M, 2), -WIDEST_BIAS_M, WIDEST_BIAS_M)
     switch = int(rng.integers(round(0.3 * release), release))
     bias[:switch], bias[switch:] = first, second
+    if scenario.route.junction:
+        return LeadIn(bias, float(rng.uniform(0.5, JUNCTION_MPS)))
     fast = rng.uniform() < 0.5
     return LeadIn(bias, CRUISE_MPS if fast else float(rng.uniform(0.5, 13.0)))
 
