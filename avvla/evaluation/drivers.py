@@ -1,4 +1,4 @@
-"""The drivers that are compared: the Field Agent, its blind twin, and none at all."""
+"""The drivers that are compared: the Field Agent, itself with the camera blanked, and none at all."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from avvla.evaluation.open_loop import HORIZONS_S
 from avvla.evaluation.suite import AGENT, BLIND, CONSTANT_VELOCITY
 
 TEMPLATES = Path(__file__).parent / "templates"
-NAMES = {AGENT: "Field Agent", BLIND: "blind twin", CONSTANT_VELOCITY: "constant velocity"}
+NAMES = {AGENT: "Field Agent", BLIND: "camera blanked", CONSTANT_VELOCITY: "constant velocity"}
 CURVES = {
     "loss_flow": ("flow-matching loss", True),
     "loss_trajectory": ("path loss", True),

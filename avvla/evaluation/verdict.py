@@ -51,7 +51,7 @@ GAP = "\N{NO-BREAK SPACE}"
 
 @dataclass(frozen=True)
 class Verdict:
-    """A family's rates in [0, 1], its interval, the blind twin's and the canary's success."""
+    """A family's rates in [0, 1], its interval, and the success blanked and of the canary."""
 
     family: str
     aim: Aim

@@ -174,7 +174,7 @@ def _writing(data_root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"{data_root} cannot be written ({error.strerror}, {_free_bytes(data_root)} bytes"
+            f"{data_root} cannot be written ({error.strerror}, {_free_bytes(data_root) / 1e9:.1f} GB"
             " free): make room, or set AVVLA_DATA to another folder"
         ) from error
 
