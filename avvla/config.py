@@ -45,8 +45,8 @@ class Randomisation(Section):
 class Synthetic(Section):
     """The embedded data set: an expert's drives in the embedded world, in NVIDIA's layout."""
 
-    clips: Count = Field(2400, description="number of clips")
-    clips_per_chunk: Count = Field(300, description="clips in one chunk")
+    clips: Count = Field(2000, description="number of clips")
+    clips_per_chunk: Count = Field(250, description="clips in one chunk")
     video_s: Positive = Field(4.0, description="length of the camera video of a clip [s]")
     camera_fps: Count = Field(2, description="camera frames a second; a frame is a training sample")
     camera_width: Count = Field(192, description="width of the camera image [px]")
@@ -159,6 +159,9 @@ class Train(Section):
     log_every: Count = Field(50, description="steps between two points of the loss curve")
     heading_dropout: Fraction = Field(
         0.8, description="share of samples whose heading change is another sample's"
+    )
+    mirror: Fraction = Field(
+        0.5, description="share of samples seen in a mirror; junctions, with their rule, are not"
     )
     blind: bool = Field(
         False, description="blank the camera in training: the twin that cannot look"

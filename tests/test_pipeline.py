@@ -146,7 +146,9 @@ def test_a_learning_rate_concerns_training_alone(clone):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", ["avvla/labels/table.py", "avvla/policy/modeling_field_agent.py"])
+@pytest.mark.parametrize(
+    "module", ["avvla/labels/table.py", "avvla/policy/modeling_field_agent.py"]
+)
 def test_a_module_concerns_exactly_the_stages_that_import_it(clone, module):
     path = clone.root / module
     before = path.read_text()

@@ -1,4 +1,4 @@
-"""The drivers that are compared: the Field Agent, itself with the camera blanked, and none at all."""
+"""The drivers that are compared: the Field Agent, the same with its camera blanked, and none."""
 
 from __future__ import annotations
 

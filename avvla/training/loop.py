@@ -32,6 +32,8 @@ from avvla.training import group
 from avvla.training.schedule import learning_rate_factor
 
 BETAS = (0.9, 0.95)
+JUNCTION = ("Turn", "Go straight")
+MIRRORED = {"Change lane left": "Change lane right", "Change lane right": "Change lane left"}
 VALIDATION_SAMPLES = 256
 
 
@@ -75,7 +77,7 @@ def _train(
     torch.manual_seed(params.train.seed)
     policy.train()
     order = shuffled(len(training.state), settings, params.train.seed)
-    dropout = torch.Generator().manual_seed(params.train.seed + 1)
+    draws = torch.Generator().manual_seed(params.train.seed + 1)
     steps = range(settings.steps)
     bar = tqdm(steps, desc="train", unit="step", mininterval=2.0, disable=place.rank > 0)
     for step in bar:
@@ -86,7 +88,8 @@ def _train(
             parameters["lr"] = rate
         chosen = next(order)
         batch = batches.take(chosen)
-        batches.drop_heading(batch, settings.heading_dropout, dropout)
+        batches.drop_heading(batch, settings.heading_dropout, draws)
+        mirror(batch, settings.mirror, draws)
         loss, values = _forward(policy, preprocessor, batch, place)
         if not torch.isfinite(loss):
             episodes = sorted({int(training.episode[i]) for i in chosen})
@@ -146,6 +149,23 @@ def shuffled(count: int, settings: Train, seed: int) -> Iterator[list[int]]:
         permutation = torch.randperm(count, generator=generator).tolist()
         for begin in range(0, count - size + 1, size):
             yield permutation[begin : begin + size]
+
+
+def mirror(batch: dict[str, Any], share: float, generator: torch.Generator) -> None:
+    """Show a share of the samples in a mirror: image, heading change, curvature and command.
+
+    At a junction left and right differ by the rule of the road, so its samples stay as they are.
+    """
+    drawn = torch.rand(len(batch[ACTION]), generator=generator) < share
+    free = [not command.startswith(JUNCTION) for command in batch["task"]]
+    chosen = drawn & torch.tensor(free)
+    batch[IMAGE][chosen] = batch[IMAGE][chosen].flip(-1)
+    batch[OBS_STATE][chosen, 1] *= -1
+    batch[ACTION][chosen, :, 1] *= -1
+    batch["task"] = [
+        MIRRORED.get(command, command) if flipped else command
+        for command, flipped in zip(batch["task"], chosen.tolist(), strict=True)
+    ]
 
 
 class _Batches:

@@ -30,16 +30,16 @@ HFOV_DEG = 120.0
 BIAS_M = 0.7
 WIDEST_BIAS_M = 1.4
 HARD_MPS2 = 5.0
-JUNCTION_MPS = 7.0
+JUNCTION_MPS, JUNCTION_MPS2 = 6.0, 2.0
 EGOMOTION_US = 10_000
 MIX = {
-    "lane_keeping": 0.08,
-    "lane_keeping_tight": 0.14,
-    "stop": 0.06,
+    "lane_keeping": 0.07,
+    "lane_keeping_tight": 0.18,
+    "stop": 0.05,
     "slow_down": 0.05,
     "lane_change": 0.12,
-    "lead": 0.30,
-    "turn": 0.17,
+    "lead": 0.27,
+    "turn": 0.18,
     "straight": 0.02,
     "roundabout": 0.06,
 }
@@ -143,10 +143,20 @@ def _lead_in(scenario: Scenario, rng: np.random.Generator, perturbed: float) -> 
     first, second = np.clip(rng.normal(0.0, BIAS_M, 2), -WIDEST_BIAS_M, WIDEST_BIAS_M)
     switch = int(rng.integers(round(0.3 * release), release))
     bias[:switch], bias[switch:] = first, second
-    if scenario.route.junction:
-        return LeadIn(bias, float(rng.uniform(0.5, JUNCTION_MPS)))
     fast = rng.uniform() < 0.5
-    return LeadIn(bias, CRUISE_MPS if fast else float(rng.uniform(0.5, 13.0)))
+    wanted = CRUISE_MPS if fast else float(rng.uniform(0.5, 13.0))
+    return LeadIn(bias, min(wanted, _fastest(scenario)))
+
+
+def _fastest(scenario: Scenario) -> float:
+    """Speed [m/s] at which the junction is reached, or can still be slowed for, at the release."""
+    if scenario.route.junction is None:
+        return math.inf
+    way = scenario.route.junction[0] - scenario.start_s
+    # w^2 = JUNCTION_MPS^2 + 2 JUNCTION_MPS2 (way - w t) for w
+    slope = JUNCTION_MPS2 * (LEAD_S + RELEASE_S)
+    squared = slope**2 + 2.0 * JUNCTION_MPS2 * way + JUNCTION_MPS**2
+    return max(math.sqrt(max(squared, 0.0)) - slope, JUNCTION_MPS)
 
 
 def _near_leader(scenario: Scenario, lead_in: LeadIn, rng: np.random.Generator) -> Scenario:

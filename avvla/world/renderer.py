@@ -173,10 +173,10 @@ class Renderer:
         _fill(image, hull[:, 0], self._shade(tuple(body)))
         if rig[0, 0] < 0.5:
             return
-        _fill(image, np.concatenate([low[:2], top[1::-1]]), self._shade(tuple(0.6 * body)))
+        _fill(image, np.concatenate([low[:2], top[1::-1]]), self._shade(tuple(0.75 * body)))
         _fill(image, np.concatenate([waist[:2], top[1::-1]]), self._shade((40, 45, 55)))
         light = self._shade((255.0, 40.0, 30.0) if box.braking else (140.0, 20.0, 20.0))
-        for begin, end in ((0.0, 0.25), (0.75, 1.0)):
+        for begin, end in ((0.0, 1.0),) if box.braking else ((0.0, 0.25), (0.75, 1.0)):
             lower = lamp_low[0] + (lamp_low[1] - lamp_low[0]) * np.array([[begin], [end]])
             upper = lamp_high[0] + (lamp_high[1] - lamp_high[0]) * np.array([[end], [begin]])
             _fill(image, np.concatenate([lower, upper]), light)

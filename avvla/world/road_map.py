@@ -21,6 +21,7 @@ LANE_M = 3.5
 SHOULDER_M = 0.6
 KERB_M = 0.35
 LINE_M = 0.16
+STOP_LINE_M = 0.5
 DASH_M, DASH_GAP_M = 3.0, 3.0
 ORDER = ("kerb", "asphalt", "island", "line")
 
@@ -165,6 +166,11 @@ def _two_way(axis: Curve, ranges: list[tuple[float, float]]) -> list[Strip]:
         part = _part(axis, begin, end)
         for offset in (LANE_M, -LANE_M, 0.0):
             strips.append(_strip(part, offset + LINE_M / 2, offset - LINE_M / 2, "line"))
+        # A stop line where the traffic of the right lane, or of the oncoming one, meets a junction.
+        if end < axis.length:
+            strips.append(_strip(_part(axis, end - STOP_LINE_M, end), 0.0, -LANE_M, "line"))
+        if begin > 0.0:
+            strips.append(_strip(_part(axis, begin, begin + STOP_LINE_M), LANE_M, 0.0, "line"))
     return strips
 
 

@@ -173,9 +173,10 @@ def _writing(data_root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        free_gb = _free_bytes(data_root) / 1e9
         raise UserError(
-            f"{data_root} cannot be written ({error.strerror}, {_free_bytes(data_root) / 1e9:.1f} GB"
-            " free): make room, or set AVVLA_DATA to another folder"
+            f"{data_root} cannot be written ({error.strerror}, {free_gb:.1f} GB free): make room,"
+            " or set AVVLA_DATA to another folder"
         ) from error
 
 

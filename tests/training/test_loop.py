@@ -84,6 +84,30 @@ def test_heading_dropout_moves_headings_and_nothing_else(samples):
     assert torch.equal(whole["observation.state"], torch.from_numpy(samples.state))
 
 
+def test_a_mirror_swaps_left_and_right_but_not_at_junctions():
+    commands = ["Change lane left", "Turn left", "Follow the lane", "Stop"]
+    batch = {
+        "observation.images.front_wide": torch.rand(4, 3, 8, 8),
+        "observation.state": torch.rand(4, 2),
+        "action": torch.rand(4, 64, 2),
+        "task": commands,
+    }
+    before = {
+        name: values[:] if name == "task" else values.clone() for name, values in batch.items()
+    }
+    loop.mirror(batch, 1.0, torch.Generator().manual_seed(0))
+    assert batch["task"] == ["Change lane right", "Turn left", "Follow the lane", "Stop"]
+    image = "observation.images.front_wide"
+    for name in (image, "observation.state", "action"):
+        assert torch.equal(batch[name][1], before[name][1])
+    assert torch.equal(batch[image][0], before[image][0].flip(-1))
+    assert torch.equal(batch["observation.state"][0], before["observation.state"][0] * flip)
+    assert torch.equal(batch["action"][2], before["action"][2] * flip)
+    loop.mirror(batch, 1.0, torch.Generator().manual_seed(0))
+    assert batch["task"] == commands
+    assert torch.equal(batch[image], before[image])
+
+
 def test_every_sample_comes_once_an_epoch(params):
     batches = list(islice(shuffled(12, params.train, seed=1), 6))
     for epoch in (batches[:3], batches[3:]):
