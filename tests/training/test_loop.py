@@ -92,9 +92,8 @@ def test_a_mirror_swaps_left_and_right_but_not_at_junctions():
         "action": torch.rand(4, 64, 2),
         "task": commands,
     }
-    before = {
-        name: values[:] if name == "task" else values.clone() for name, values in batch.items()
-    }
+    before = deepcopy(batch)
+    flip = torch.tensor([1, -1])
     loop.mirror(batch, 1.0, torch.Generator().manual_seed(0))
     assert batch["task"] == ["Change lane right", "Turn left", "Follow the lane", "Stop"]
     image = "observation.images.front_wide"
