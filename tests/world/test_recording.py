@@ -134,10 +134,12 @@ def test_a_perturbed_clip_is_driven_clean_from_the_release_on(
     seen: list[tuple[float, float, float, bool]] = []
     act = expert.act
 
-    def spy(world: EmbeddedWorld, bias_m: float, heedless: bool) -> tuple[float, float]:
+    def spy(
+        world: EmbeddedWorld, bias_m: float = 0.0, heedless_mps: float | None = None
+    ) -> tuple[float, float]:
         offset = world.lateral - world.target_lane * LANE_M
-        seen.append((world.time - LEAD_S, bias_m, offset, heedless))
-        return act(world, bias_m, heedless)
+        seen.append((world.time - LEAD_S, bias_m, offset, heedless_mps is not None))
+        return act(world, bias_m, heedless_mps)
 
     monkeypatch.setattr(recording.expert, "act", spy)
     record(PARAMS.model_copy(update={"perturbed": 1.0}), 7, index_of("lane_keeping"))
