@@ -33,15 +33,16 @@ HARD_MPS2 = 5.0
 JUNCTION_MPS, JUNCTION_MPS2 = 6.0, 2.0
 EGOMOTION_US = 10_000
 MIX = {
-    "lane_keeping": 0.07,
-    "lane_keeping_tight": 0.18,
+    "lane_keeping": 0.06,
+    "lane_keeping_tight": 0.09,
+    "sharp_bends": 0.12,
     "stop": 0.05,
     "slow_down": 0.05,
-    "lane_change": 0.12,
+    "lane_change": 0.11,
     "lead": 0.27,
-    "turn": 0.18,
+    "turn": 0.16,
     "straight": 0.02,
-    "roundabout": 0.06,
+    "roundabout": 0.07,
 }
 EGO = Vehicle(
     length=EGO_LENGTH_M,

@@ -179,6 +179,8 @@ FAMILIES: dict[str, Callable[[np.random.Generator], Scenario]] = {
     "turn": _junction("turn", crossroad, (9.0, 12.0), ("left", "right")),
     "straight": _junction("straight", crossroad, (9.0, 12.0), ("straight",)),
     "roundabout": _junction("roundabout", roundabout, (12.0, 16.0), ("left", "straight", "right")),
+    # Recorded but not judged: the sharpest bends are rare on the roads of lane_keeping_tight.
+    "sharp_bends": _keeping("sharp_bends", 30.0, 90.0),
 }
 
 
