@@ -37,11 +37,21 @@ class Group:
         return slice(self.rank, None, self.size)
 
     def average(self, values: Sequence[Tensor]) -> None:
-        """Replace each tensor by its mean over the processes, in one message."""
+        """Replace each tensor by its mean over the processes, in one message.
+
+        Raises:
+            UserError: another process has ended.
+        """
         if self.size == 1:
             return
         flat = torch.cat([value.reshape(-1) for value in values])
-        dist.all_reduce(flat)
+        try:
+            dist.all_reduce(flat)
+        except RuntimeError as error:  # gloo has no narrower one
+            reason = str(error).rsplit("]", 1)[-1].strip()
+            raise UserError(
+                f"a training process ended early ({reason}): run the stage again"
+            ) from None
         flat /= self.size
         begin = 0
         for value in values:
@@ -50,11 +60,7 @@ class Group:
 
 
 def run[Result](size: int, work: Callable[..., Result], *arguments: Any) -> Result:
-    """`work(group, *arguments)` in `size` processes, this one being rank 0; returns its result.
-
-    Raises:
-        UserError: another process ended early.
-    """
+    """`work(group, *arguments)` in `size` processes, this one being rank 0; returns its result."""
     if size == 1:
         return work(Group(), *arguments)
     context = multiprocessing.get_context("spawn")
@@ -70,10 +76,6 @@ def run[Result](size: int, work: Callable[..., Result], *arguments: Any) -> Resu
             other.start()
         try:
             return _join(Group(0, size), meeting, work, *arguments)
-        except dist.DistBackendError as error:
-            raise UserError(
-                f"a training process ended early ({error}): run the stage again"
-            ) from None
         finally:
             for other in others:
                 other.join(timeout=10.0)
