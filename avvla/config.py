@@ -173,7 +173,7 @@ class Evaluate(Section):
 
     roads: Count = Field(40, description="unseen roads per scenario family")
     duration_s: Positive = Field(25.0, description="length of a lane-keeping drive [s]")
-    replan_ticks: Count = Field(2, description="ticks of 0.1 s driven on one plan")
+    replan_ticks: Count = Field(3, description="ticks of 0.1 s driven on one plan")
     max_clips: Count = Field(200, description="validation clips used in open loop, at most")
 
 

@@ -35,12 +35,12 @@ EGOMOTION_US = 10_000
 MIX = {
     "lane_keeping": 0.06,
     "lane_keeping_tight": 0.09,
-    "sharp_bends": 0.12,
+    "sharp_bends": 0.11,
     "stop": 0.05,
-    "slow_down": 0.05,
+    "slow_down": 0.04,
     "lane_change": 0.11,
-    "lead": 0.27,
-    "turn": 0.16,
+    "lead": 0.30,
+    "turn": 0.15,
     "straight": 0.02,
     "roundabout": 0.07,
 }
