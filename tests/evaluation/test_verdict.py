@@ -42,11 +42,11 @@ def test_headline_counts():
 
 
 def test_sentences_say_what_drives_what_fails_and_by_how_much():
-    verdicts = verdict.judge(closed_loop({"lead": 0.5, "turn": 0.25}))
+    verdicts = verdict.judge(closed_loop({"lead": 0.5, "turn": 0.2}))
     text = [line.replace(verdict.GAP, " ") for line in verdict.sentences(verdicts, OPEN_LOOP)]
     assert text[0].startswith("Drives: lane keeping (100 %); lane keeping, tight (100 %); stop")
-    assert text[1] == "Drives in part: lead vehicle (50 %, aim 90 %)."
-    assert text[2] == "Fails: turn (25 %, aim 90 %)."
+    assert text[1] == "Drives in part: lead vehicle (50 %, aim 60 %)."
+    assert text[2] == "Fails: turn (20 %, aim 50 %)."
     assert text[3].startswith("The camera picture is used in closed loop: in its lane on 100 %")
     assert "1.23 m" in text[4]
     assert "5.00 m" in text[4]

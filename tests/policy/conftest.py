@@ -16,7 +16,8 @@ SIZE = 64
 @pytest.fixture(scope="session")
 def params() -> Params:
     backbone = {"vision_width": 32, "vision_layers": 1, "text_width": 32, "text_layers": 2}
-    return Params.model_validate({"build": {"image_size": SIZE}, "policy": {"backbone": backbone}})
+    policy = {"backbone": backbone, "horizon_decay_s": 0.0}  # SmolVLA's own loss
+    return Params.model_validate({"build": {"image_size": SIZE}, "policy": policy})
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,21 @@ def test_flow_loss_is_upstreams(agent, params, batch, draws, tmp_path, reduction
         assert loss.shape == expected.shape
 
 
+def test_near_steps_weigh_more(perfect, weighted):
+    near, far = torch.zeros(3, 64, 2), torch.zeros(3, 64, 2)
+    near[:, 0], far[:, 40] = 1.0, 1.0
+    alike = perfect(near)["loss_flow"], perfect(far)["loss_flow"]
+    assert alike[0] == pytest.approx(alike[1])
+    weighted.config.horizon_decay_s = 2.0
+    try:
+        first, later = perfect(near)["loss_flow"], perfect(far)["loss_flow"]
+        whole = perfect(torch.ones(3, 64, 2))["loss_flow"]
+    finally:
+        weighted.config.horizon_decay_s = 0.0
+    assert first / later == pytest.approx(np.exp(4.0 / 2.0), rel=1e-4)
+    assert whole == pytest.approx(1.0)
+
+
 def test_drawn_noise_is_upstreams(weighted, params, batch, tmp_path):
     theirs = upstream(weighted, params, tmp_path)
     torch.manual_seed(11)
