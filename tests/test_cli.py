@@ -5,11 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from avvla import cli
+from avvla import cli, host
+from avvla.config import Params
 from avvla.errors import UserError
+from avvla.physical_ai import manifest
+from avvla.world.synthesis import fetch
 
-COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], ["data"], ["data", "verify"]]
+DATA = [["data"], ["data", "fetch"], ["data", "verify"]]
+COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], *DATA]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
 
 
@@ -144,8 +149,6 @@ class TestDataVerify:
     @pytest.fixture(autouse=True)
     def snapshot(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         """A project with a manifest of one file, and that file in $AVVLA_DATA."""
-        from avvla.physical_ai import manifest
-
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("AVVLA_DATA", str(tmp_path / "raw"))
         path = "features.csv"
@@ -178,3 +181,21 @@ class TestDataVerify:
         cli.MANIFEST.unlink()
         assert cli.main(["data", "verify"]) == 1
         assert capsys.readouterr().err.startswith("avvla: data/manifest.json is missing")
+
+    def test_fetch_refuses_logs_that_the_manifest_does_not_list(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        synthetic = {"clips": 1, "video_s": 1.0, "camera_width": 32, "camera_height": 18}
+        params = {"dataset": {"synthetic": synthetic}}
+        Path("params.yaml").write_text(yaml.safe_dump(params))
+        assert cli.main(["data", "fetch"]) == 1
+        assert "make other logs than data/manifest.json lists" in capsys.readouterr().err
+
+    def test_fetch_makes_what_the_manifest_lists(self, capsys: pytest.CaptureFixture[str]) -> None:
+        synthetic = {"clips": 1, "video_s": 1.0, "camera_width": 32, "camera_height": 18}
+        params = Params.model_validate({"dataset": {"synthetic": synthetic}})
+        Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
+        manifest.save(fetch(params, host.data_root(), 1), cli.MANIFEST)
+        assert cli.main(["data", "fetch"]) == 0
+        assert cli.main(["data", "verify"]) == 0
+        assert "all as in data/manifest.json" in capsys.readouterr().out
