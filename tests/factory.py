@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from avvla.actions.unicycle import rollout
+from avvla.dataset.frames import Samples
 from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.camera import FThetaCamera, front_camera_extrinsics, ideal
 from avvla.physical_ai.writer import (
@@ -24,6 +27,7 @@ VEHICLE = Vehicle(
     length=4.9, width=1.9, height=1.6, wheelbase=2.9, rear_axle_to_bbox_center=1.4, track_width=1.6
 )
 REVISION = "5" * 40
+COMMANDS = ("Follow the lane", "Turn left", "Stop")
 EVENTS = ((0, "Follow the lane"), (3_000_000, "Slow down because the lead vehicle brakes"))
 
 
@@ -95,6 +99,24 @@ def data_set(
         revision=REVISION,
         camera=CAMERA,
         files=manifest.describe(snapshot, paths),
+    )
+
+
+def samples(episodes: Sequence[int], each: int = 3, size: int = 64) -> Samples:
+    """`each` samples of every episode: noise to look at, gentle plans from about 8 m/s."""
+    rng = np.random.default_rng(episodes[0])
+    episode = np.repeat(episodes, each)
+    count = len(episode)
+    action = rng.normal(size=(count, 64, 2)) * (0.5, 0.01)
+    speed = rng.uniform(6.0, 10.0, count)
+    return Samples(
+        image=rng.integers(0, 256, (count, size, size, 3), np.uint8),
+        state=np.stack([speed, rng.uniform(-0.1, 0.1, count)], -1).astype(np.float32),
+        action=action.astype(np.float32),
+        trajectory=rollout(speed, action)[..., :3].astype(np.float32),
+        command=tuple(COMMANDS[i % len(COMMANDS)] for i in range(count)),
+        episode=episode,
+        clip_id=tuple(f"clip-{number}" for number in episode),
     )
 
 

@@ -13,19 +13,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from avvla.errors import UserError
+from avvla.record import Record, read_record
 
 FILE = "split.json"
 REMAKE = "make it again with `dvc repro build_dataset`"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Part(_Record):
+class Part(Record):
     """One side of the split: clips and their episodes, by episode."""
 
     clips: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -40,7 +37,7 @@ class Part(_Record):
         return self
 
 
-class Split(_Record):
+class Split(Record):
     """Training and validation clips; none in both."""
 
     train: Part
@@ -96,17 +93,7 @@ def load(root: Path) -> Split:
     Raises:
         UserError: it is missing, is no JSON, has an empty side, or the sides overlap.
     """
-    path = root / FILE
-    try:
-        return Split.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: {REMAKE}") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): {REMAKE}") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(f"{path}: {where}: {first['msg']}; {REMAKE}") from None
+    return read_record(Split, root / FILE, REMAKE)
 
 
 def _rank(clip_id: str, seed: int) -> str:

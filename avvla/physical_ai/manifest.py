@@ -13,21 +13,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from avvla.errors import UserError
 from avvla.files import hash_file, replacing
 from avvla.physical_ai import layout
+from avvla.record import Record, read_record
 
 REMAKE = "make it again with `dvc repro download`"
 FETCH = "get the files with `avvla data fetch`"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class File(_Record):
+class File(Record):
     """One file of a snapshot; `chunk` is null for metadata."""
 
     path: str
@@ -44,7 +41,7 @@ class File(_Record):
         return self
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """The raw logs of one run of the pipeline: a revision of a data set and its files, by path."""
 
     source: Literal["synthetic", "nvidia", "l2d", "hdf5"]
@@ -111,16 +108,7 @@ def load(path: Path) -> Manifest:
     Raises:
         UserError: the file is missing, is no JSON, or breaks a rule of `Manifest` or `File`.
     """
-    try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: {REMAKE}") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): {REMAKE}") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(f"{path}: {where}: {first['msg']}; {REMAKE}") from None
+    return read_record(Manifest, path, REMAKE)
 
 
 def root(manifest: Manifest, data_root: Path) -> Path:

@@ -29,7 +29,8 @@ FUTURE_S = 6.5
 HFOV_DEG = 120.0
 BIAS_M = 0.7
 WIDEST_BIAS_M = 1.4
-HARD_MPS2 = 5.0
+GENTLE_MPS2, HARD_MPS2 = 1.0, 5.5
+LATE, SPARE_M, FAR_LEAD_M = 0.6, 1.0, 70.0
 JUNCTION_MPS, JUNCTION_MPS2 = 6.0, 2.0
 EGOMOTION_US = 10_000
 MIX = {
@@ -163,6 +164,9 @@ def _fastest(scenario: Scenario) -> float:
 def _near_leader(scenario: Scenario, lead_in: LeadIn, rng: np.random.Generator) -> Scenario:
     """The scenario with its leader near, but avoidable, at the release.
 
+    In LATE of the clips the braking that the leader then needs, w^2 / 2d for closing speed w and
+    gap d, is uniform up to HARD_MPS2: an agent that has begun to brake too late or too gently
+    must have seen how to go on. In the others the gap is uniform.
     The speed u of a heedless ego approaches w as u(t) = w - (w - u0) exp(-k t), k = SPEED_GAIN.
     """
     duration = LEAD_S + RELEASE_S
@@ -172,7 +176,12 @@ def _near_leader(scenario: Scenario, lead_in: LeadIn, rng: np.random.Generator) 
     driven = wanted * duration - (wanted - scenario.speed) * (1.0 - decay) / expert.SPEED_GAIN
     leader, *others = scenario.vehicles
     closing = max(reached - leader.speed, 0.0)
-    gap = float(rng.uniform(closing**2 / (2.0 * HARD_MPS2) + 8.0, 70.0))
+    if rng.uniform() < LATE:
+        braking = float(rng.uniform(GENTLE_MPS2, HARD_MPS2))
+        spare = float(rng.uniform(SPARE_M, expert.GAP_M))
+        gap = min(closing**2 / (2.0 * braking) + spare, FAR_LEAD_M)
+    else:
+        gap = float(rng.uniform(closing**2 / (2.0 * HARD_MPS2) + SPARE_M, FAR_LEAD_M))
     front = scenario.start_s + driven + EGO_LENGTH_M - REAR_OVERHANG_M
     s = front + gap + REAR_OVERHANG_M - leader.speed * duration
     return replace(scenario, vehicles=(replace(leader, s=s), *others))

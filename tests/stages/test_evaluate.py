@@ -1,22 +1,17 @@
-import importlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from factory import samples
 
-from avvla.actions.unicycle import rollout
 from avvla.config import load_params
-from avvla.dataset import split
-from avvla.dataset.frames import Samples
-from avvla.dataset.split import Part, Split
 from avvla.evaluation import suite
 from avvla.evaluation.drives import load_drives
 from avvla.evaluation.examples import load_examples
 from avvla.policy.checkpoint import make_field_agent, processors_of, save_checkpoint
 
-STAGES = Path(__file__).parents[2] / "stages"
 SIZE = 64
 PARAMS = {
     "build": {"image_size": SIZE},
@@ -38,39 +33,14 @@ FILES = [
 
 
 @pytest.fixture
-def stage(monkeypatch, tmp_path):
+def stage(make_stage, monkeypatch):
     """The stage's module, in a folder with parameters, an untrained model and a data set."""
-    monkeypatch.syspath_prepend(STAGES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AVVLA_WORKERS", "1")
-    Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
+    module = make_stage("evaluate", PARAMS, train=(0,), validation=(1, 2, 3))
     agent = make_field_agent(load_params(), "cpu").eval()
     save_checkpoint(Path("models/field_agent"), agent, *processors_of(agent))
-    Path("data/lerobot").mkdir(parents=True)
-    parts = Split(
-        train=Part(clips=("a",), episodes=(0,)),
-        validation=Part(clips=("b", "c", "d"), episodes=(1, 2, 3)),
-    )
-    split.save(parts, Path("data/lerobot"))
     monkeypatch.setattr(suite, "JUDGED", FAMILIES)
-    module = importlib.import_module("evaluate")
-    monkeypatch.setattr(module, "load", lambda root, episodes: samples(episodes))
+    monkeypatch.setattr(module, "load", lambda root, episodes: samples(episodes, each=2))
     return module
-
-
-def samples(episodes) -> Samples:
-    rng = np.random.default_rng(1)
-    count = 2 * len(episodes)
-    action = rng.normal(0, 0.01, (count, 64, 2))
-    return Samples(
-        image=rng.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8),
-        state=np.tile(np.float32((8.0, 0.0)), (count, 1)),
-        action=action.astype(np.float32),
-        trajectory=rollout(np.full(count, 8.0), action)[..., :3].astype(np.float32),
-        command=("Follow the lane",) * count,
-        episode=np.repeat(episodes, 2),
-        clip_id=tuple(f"clip-{episode}" for episode in np.repeat(episodes, 2)),
-    )
 
 
 def test_the_stage_writes_metrics_plots_drives_and_examples_the_same_each_time(stage):
@@ -132,7 +102,5 @@ def test_an_empty_validation_split_ends_in_one_line(stage):
 
 def test_images_of_another_size_end_in_one_line(stage, monkeypatch):
     Path("params.yaml").write_text(yaml.safe_dump({**PARAMS, "build": {"image_size": 32}}))
-    small = samples([1])
-    small = Samples(**{**small.__dict__, "image": small.image[:, :32, :32]})
-    monkeypatch.setattr(stage, "load", lambda root, episodes: small)
+    monkeypatch.setattr(stage, "load", lambda root, episodes: samples(episodes, size=32))
     assert "the image is 32 px wide, expected 64 px" in line_of(stage)

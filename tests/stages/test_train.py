@@ -1,18 +1,12 @@
-import importlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-import yaml
+from factory import samples
 
 from avvla.config import load_params
-from avvla.dataset import split
-from avvla.dataset.frames import Samples
-from avvla.dataset.split import Part, Split
 from avvla.policy.driver import FieldAgent
 
-STAGES = Path(__file__).parents[2] / "stages"
 SIZE = 64
 PARAMS = {
     "build": {"image_size": SIZE},
@@ -24,33 +18,11 @@ PARAMS = {
 
 
 @pytest.fixture
-def stage(monkeypatch, tmp_path):
+def stage(make_stage, monkeypatch):
     """The stage's module, in a folder with params.yaml and a data set of three episodes."""
-    monkeypatch.syspath_prepend(STAGES)
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
-    Path("data/lerobot").mkdir(parents=True)
-    parts = Split(
-        train=Part(clips=("a", "c"), episodes=(0, 2)), validation=Part(clips=("b",), episodes=(1,))
-    )
-    split.save(parts, Path("data/lerobot"))
-    module = importlib.import_module("train")
+    module = make_stage("train", PARAMS, train=(0, 2), validation=(1,))
     monkeypatch.setattr(module, "load", lambda root, episodes: samples(episodes))
     return module
-
-
-def samples(episodes) -> Samples:
-    rng = np.random.default_rng(episodes[0])
-    count = 3 * len(episodes)
-    return Samples(
-        image=rng.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8),
-        state=rng.normal(0, 0.1, (count, 2)).astype(np.float32),
-        action=rng.normal(0, 0.01, (count, 64, 2)).astype(np.float32),
-        trajectory=np.zeros((count, 64, 3), np.float32),
-        command=("Follow the lane",) * count,
-        episode=np.repeat(episodes, 3),
-        clip_id=("a",) * count,
-    )
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-import numpy as np
+import factory
 import pytest
 
 from avvla.config import Params
@@ -18,14 +18,4 @@ def params() -> Params:
 
 @pytest.fixture(scope="session")
 def samples() -> Samples:
-    rng = np.random.default_rng(0)
-    count = 12
-    return Samples(
-        image=rng.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8),
-        state=(rng.uniform(0, 1, (count, 2)) * [12.0, 0.2]).astype(np.float32),
-        action=(rng.normal(size=(count, 64, 2)) * [1.0, 0.02]).astype(np.float32),
-        trajectory=np.zeros((count, 64, 3), np.float32),
-        command=("Follow the lane", "Turn left", "Stop") * 4,
-        episode=np.repeat(np.arange(4), 3),
-        clip_id=tuple(f"clip{i // 3}" for i in range(count)),
-    )
+    return factory.samples(range(4))
