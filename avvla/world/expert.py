@@ -60,7 +60,7 @@ def _curvature(world: EmbeddedWorld, bias_m: float) -> float:
 
 def _acceleration(world: EmbeddedWorld, heedless_mps: float | None) -> float:
     if heedless_mps is not None:
-        return _bounded(SPEED_GAIN * (heedless_mps - world.speed))
+        return heedless_acceleration(world.speed, heedless_mps)
     wanted = {"Stop": 0.0, "Slow down": SLOW_MPS}.get(world.command, CRUISE_MPS)
     gain = 1.0 if wanted == 0.0 else SPEED_GAIN
     # The speed for bends falls with the way to them: a lax gain would lag behind it.
@@ -74,6 +74,11 @@ def _acceleration(world: EmbeddedWorld, heedless_mps: float | None) -> float:
     acceleration = min([free, *minding])
     standing = world.speed < 0.3 and acceleration <= 0.0
     return -world.speed / DT_S if standing else max(acceleration, -world.speed / DT_S)
+
+
+def heedless_acceleration(speed: float, wanted: float) -> float:
+    """Acceleration [m/s^2] towards a wanted speed that minds nothing else."""
+    return _bounded(SPEED_GAIN * (wanted - speed))
 
 
 def _bounded(acceleration: float) -> float:

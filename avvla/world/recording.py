@@ -29,18 +29,19 @@ FUTURE_S = 6.5
 HFOV_DEG = 120.0
 BIAS_M = 0.7
 WIDEST_BIAS_M = 1.4
+SWERVE_TICKS, SWERVE_RAD, WIDEST_SWERVE_RAD, SLOWEST_SWERVE_M = 5, 0.12, 0.25, 0.3
 GENTLE_MPS2, HARD_MPS2 = 1.0, 5.5
-LATE, SPARE_M, FAR_LEAD_M = 0.6, 1.0, 70.0
+LATE, SPARE_M, FAR_LEAD_M = 0.6, 3.0, 70.0
 JUNCTION_MPS, JUNCTION_MPS2 = 6.0, 2.0
 EGOMOTION_US = 10_000
 MIX = {
     "lane_keeping": 0.06,
-    "lane_keeping_tight": 0.09,
-    "sharp_bends": 0.11,
+    "lane_keeping_tight": 0.11,
+    "sharp_bends": 0.15,
     "stop": 0.05,
     "slow_down": 0.04,
     "lane_change": 0.11,
-    "lead": 0.30,
+    "lead": 0.24,
     "turn": 0.15,
     "straight": 0.02,
     "roundabout": 0.07,
@@ -94,10 +95,11 @@ def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
             frames.append(world.render())
             frame_us.append(round((tick - lead) * DT_S * 1e6))
         if tick < len(lead_in.bias_m):
-            action = expert.act(world, lead_in.bias_m[tick], lead_in.heedless_mps)
+            acceleration, curvature = expert.act(world, lead_in.bias_m[tick], lead_in.heedless_mps)
+            curvature += lead_in.swerve_rad[tick] / max(world.speed * DT_S, SLOWEST_SWERVE_M)
         else:
-            action = expert.act(world)
-        world.step(*action)
+            acceleration, curvature = expert.act(world)
+        world.step(acceleration, curvature)
     egomotion_us, motion = _egomotion(np.array(states), lead)
     return ClipRecording(
         clip_id=clip_id(seed, index),
@@ -115,11 +117,14 @@ def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
 
 @dataclass(frozen=True)
 class LeadIn:
-    """How the expert drives until the release: beside its line, and at which speed if heedless."""
+    """How the expert drives until the release: beside its line, swerving, and heedless or not."""
 
     bias_m: NDArray[np.float64]
     """(ticks,) line driven, in metres left of the lane's centre."""
+    swerve_rad: NDArray[np.float64]
+    """(ticks,) turn beside what the line asks for, left positive."""
     heedless_mps: float | None
+    """Speed driven whatever comes, or None."""
 
 
 def _for_recording(scenario: Scenario, rng: np.random.Generator) -> Scenario:
@@ -138,16 +143,19 @@ def _for_recording(scenario: Scenario, rng: np.random.Generator) -> Scenario:
 
 def _lead_in(scenario: Scenario, rng: np.random.Generator, perturbed: float) -> LeadIn:
     release = round((LEAD_S + RELEASE_S) / DT_S)
-    bias = np.zeros(release)
+    bias, swerve = np.zeros(release), np.zeros(release)
     obeys = scenario.family in ("stop", "slow_down") and scenario.command_s == 0.0
     if obeys or rng.uniform() >= perturbed:
-        return LeadIn(bias, None)
+        return LeadIn(bias, swerve, None)
     first, second = np.clip(rng.normal(0.0, BIAS_M, 2), -WIDEST_BIAS_M, WIDEST_BIAS_M)
     switch = int(rng.integers(round(0.3 * release), release))
     bias[:switch], bias[switch:] = first, second
+    # Just before the release, or the expert would have mended it by then.
+    turn = float(np.clip(rng.normal(0.0, SWERVE_RAD), -WIDEST_SWERVE_RAD, WIDEST_SWERVE_RAD))
+    swerve[-SWERVE_TICKS:] = turn / SWERVE_TICKS
     fast = rng.uniform() < 0.5
     wanted = CRUISE_MPS if fast else float(rng.uniform(0.5, 13.0))
-    return LeadIn(bias, min(wanted, _fastest(scenario)))
+    return LeadIn(bias, swerve, min(wanted, _fastest(scenario)))
 
 
 def _fastest(scenario: Scenario) -> float:
@@ -167,13 +175,13 @@ def _near_leader(scenario: Scenario, lead_in: LeadIn, rng: np.random.Generator) 
     In LATE of the clips the braking that the leader then needs, w^2 / 2d for closing speed w and
     gap d, is uniform up to HARD_MPS2: an agent that has begun to brake too late or too gently
     must have seen how to go on. In the others the gap is uniform.
-    The speed u of a heedless ego approaches w as u(t) = w - (w - u0) exp(-k t), k = SPEED_GAIN.
     """
-    duration = LEAD_S + RELEASE_S
+    ticks = round((LEAD_S + RELEASE_S) / DT_S)
     wanted = CRUISE_MPS if lead_in.heedless_mps is None else lead_in.heedless_mps
-    decay = math.exp(-expert.SPEED_GAIN * duration)
-    reached = wanted - (wanted - scenario.speed) * decay
-    driven = wanted * duration - (wanted - scenario.speed) * (1.0 - decay) / expert.SPEED_GAIN
+    reached, driven = scenario.speed, 0.0
+    for _ in range(ticks):
+        driven += reached * DT_S
+        reached += expert.heedless_acceleration(reached, wanted) * DT_S
     leader, *others = scenario.vehicles
     closing = max(reached - leader.speed, 0.0)
     if rng.uniform() < LATE:
@@ -183,7 +191,7 @@ def _near_leader(scenario: Scenario, lead_in: LeadIn, rng: np.random.Generator) 
     else:
         gap = float(rng.uniform(closing**2 / (2.0 * HARD_MPS2) + SPARE_M, FAR_LEAD_M))
     front = scenario.start_s + driven + EGO_LENGTH_M - REAR_OVERHANG_M
-    s = front + gap + REAR_OVERHANG_M - leader.speed * duration
+    s = front + gap + REAR_OVERHANG_M - leader.speed * ticks * DT_S
     return replace(scenario, vehicles=(replace(leader, s=s), *others))
 
 

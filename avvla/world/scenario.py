@@ -15,8 +15,11 @@ import numpy as np
 from avvla.world.road_map import LANE_M, RoadMap, Route, crossroad, roundabout, winding_road
 from avvla.world.traffic import Vehicle
 
-RECORDED_KEY, JUDGED_KEY, PLAYED_KEY = 1, 2, 3
-"""First part of a key: no road that is recorded is judged or played on."""
+RECORDED_KEY, PLAYED_KEY, JUDGED_KEY = 1, 3, 4
+"""First part of a key: no road that is recorded is judged or played on.
+
+The roads of key 2 were judged while the embedded profile was tuned, so no figure comes from them.
+"""
 FOLLOW = "Follow the lane"
 CRUISE_MPS = 12.0
 SLOW_MPS = 5.0

@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from avvla.actions.unicycle import rollout
+from avvla.actions.unicycle import DT_S, rollout
 from avvla.config import Randomisation, Synthetic
 from avvla.labels.scenario import instructions, parse
 from avvla.physical_ai.writer import ClipRecording
@@ -26,6 +26,7 @@ from avvla.world.recording import (
 )
 from avvla.world.road_map import LANE_M
 from avvla.world.scenario import FAMILIES
+from avvla.world.traffic import leader
 
 PARAMS = Synthetic(clips=60, video_s=6.5, camera_width=64, camera_height=36)
 EACH = pytest.mark.parametrize("family", list(FAMILIES))
@@ -153,6 +154,59 @@ def test_a_perturbed_clip_is_driven_clean_from_the_release_on(
     seen.clear()
     record(PARAMS.model_copy(update={"perturbed": 0.0}), 7, index_of("lane_keeping"))
     assert {(bias, heedless) for _, bias, _, heedless in seen} == {(0.0, False)}
+
+
+class Ghost(EmbeddedWorld):
+    """A world without pictures, the last one of which can be asked."""
+
+    last: "Ghost"
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        Ghost.last = self
+        self.needed: list[float] = []
+
+    def render(self) -> np.ndarray:
+        return np.zeros((2, 2, 3), np.uint8)
+
+    def step(self, acceleration: float, curvature: float) -> None:
+        gap, speed = leader(self.as_vehicle(), self.lane, self.vehicles)
+        self.needed.append(max(self.speed - speed, 0.0) ** 2 / (2.0 * gap))
+        super().step(acceleration, curvature)
+
+
+def ghosts(monkeypatch: pytest.MonkeyPatch, family: str, clips: int) -> list[Ghost]:
+    monkeypatch.setattr(recording, "EmbeddedWorld", Ghost)
+    driven = []
+    for index in range(clips):
+        if family_of(index, clips) == family:
+            record(PARAMS.model_copy(update={"clips": clips}), 7, index)
+            driven.append(Ghost.last)
+    return driven
+
+
+def test_leaders_are_met_late_but_never_hit(monkeypatch: pytest.MonkeyPatch) -> None:
+    worlds = ghosts(monkeypatch, "lead", 250)
+    assert not any(world.collided or world.off_road for world in worlds)
+    release = round((LEAD_S + RELEASE_S) / DT_S)
+    needed = np.array([world.needed[release] for world in worlds])
+    assert np.mean(needed > expert.ONSET_MPS2) > 0.2
+    assert needed.max() > expert.FULL_MPS2
+
+
+def test_swerves_turn_the_car_just_before_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = PARAMS.model_copy(update={"clips": 20, "perturbed": 1.0, "video_s": 0.5})
+    release, begin = (round((LEAD_S + RELEASE_S - back) / DT_S) * 10 for back in (0.0, 0.5))
+
+    def headings() -> list[np.ndarray]:
+        return [record(few, 7, index).pose[:, 2] for index in range(few.clips)]
+
+    swerved = headings()
+    monkeypatch.setattr(recording, "SWERVE_RAD", 0.0)
+    beside = np.array([a - b for a, b in zip(swerved, headings(), strict=True)])
+    np.testing.assert_array_equal(beside[:, : begin + 1], 0.0)
+    assert 0.05 < beside[:, release].std() < 0.12
+    assert abs(beside[:, release].mean()) < 0.05
 
 
 def test_without_randomisation_the_frames_are_clean() -> None:
