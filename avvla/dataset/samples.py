@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from avvla.actions.fit import T0, to_local
 from avvla.actions.table import actions
 from avvla.config import Build
+from avvla.dataset.writer import SHORTEST_EPISODE
 from avvla.errors import UserError
 from avvla.physical_ai.camera import Crop, square_crop
 from avvla.physical_ai.reader import Clips
 
 KEY = ["clip_id", "t0_us"]
-SHORTEST_EPISODE = 2
 
 
 @dataclass(frozen=True, eq=False)
