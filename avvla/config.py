@@ -74,8 +74,10 @@ class Dataset(Section):
 class Label(Section):
     """Where the command of each t0 comes from."""
 
-    source: Literal["scenario", "kinematic", "fixed"] = Field(
-        "scenario", description="the expert's command, rules on the driven path, or one command"
+    source: Literal["scenario", "ood_reasoning", "kinematic", "fixed"] = Field(
+        "scenario",
+        description="the expert's command, the data set's Chain-of-Causation texts, rules on the"
+        " driven path, or one command",
     )
     command: str = Field("Follow the lane", description="the command of the source `fixed`")
 

@@ -12,8 +12,7 @@ from avvla import host
 from avvla.cluster.chunk_map import map_chunks
 from avvla.config import Params
 from avvla.dataset.windows import windows
-from avvla.labels.kinematic import UNKNOWN
-from avvla.labels.table import label_rows
+from avvla.labels.table import FROM_EVENTS, SUMMARISED, label_rows, summary
 from avvla.physical_ai import manifest
 from avvla.physical_ai.reader import Clips
 from avvla.results import write_metrics
@@ -24,12 +23,12 @@ def label_chunk(
 ) -> pd.DataFrame:
     clips, source, rows = Clips(listing, host.data_root()), params.label, []
     for part in windows(clips, chunk, params.dataset):
-        events = clips.events(part.clip_id) if source.source == "scenario" else ()
+        events = clips.events(part.clip_id) if source.source in FROM_EVENTS else ()
         motion = (part.xy, part.yaw, part.speed)
         rows.append(label_rows(source, part.clip_id, part.t0_us, *motion, events))
     table = pd.concat(rows, ignore_index=True)
     table.to_parquet(chunk_file(folder, chunk), index=False, compression="zstd")
-    return table[["command", "consistent", "confidence"]]
+    return table[list(SUMMARISED)]
 
 
 def label_all(params: Params) -> None:
@@ -38,13 +37,7 @@ def label_all(params: Params) -> None:
         folder.mkdir()
         step = partial(label_chunk, params, listing, folder)
         rows = pd.concat(map_chunks(step, listing.chunks, host.workers(), "label"))
-    metrics = {
-        "n": len(rows),
-        "commands": {str(name): int(n) for name, n in rows.command.value_counts().items()},
-        "inconsistent": int((~rows.consistent).sum()),
-        "unknown": int((rows.confidence == UNKNOWN).sum()),
-    }
-    write_metrics(Path("results/label/metrics.json"), metrics)
+    write_metrics(Path("results/label/metrics.json"), summary(rows))
 
 
 if __name__ == "__main__":

@@ -169,13 +169,9 @@ class Clips:
         if clip_id not in table.index:
             return []
         try:
-            rows = [row for text in table.loc[[clip_id], "events"] for row in json.loads(text)]
-            # NVIDIA's own loader reads `cot`; files with `coc` are about as well.
-            return sorted(
-                (int(row["event_start_timestamp"]), str(row["cot"] if "cot" in row else row["coc"]))
-                for row in rows
-            )
-        except (ValueError, KeyError, TypeError) as error:
+            listed = table.loc[[clip_id], "events"].dropna()
+            return sorted(_event(row) for text in listed for row in json.loads(text))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise UserError(
                 f"clip {clip_id}: malformed events in {layout.REASONING} ({_line(error)}), expected"
                 " a JSON list of objects with event_start_timestamp and cot"
@@ -280,6 +276,19 @@ class _Clip:
                 f"clip {self.clip_id}: {feature} cannot be read ({_line(error)}): check the files"
                 " with `avvla data verify`"
             ) from error
+
+
+def _event(row: dict[str, Any]) -> tuple[int, str]:
+    """Time [us] and text of an entry of the reasoning file.
+
+    Raises:
+        KeyError, OverflowError, TypeError, ValueError: it has no time of 64 bits or no text.
+    """
+    # NVIDIA's own loader reads `cot`; files with `coc` are about as well.
+    text = row["cot"] if "cot" in row else row["coc"]
+    if not isinstance(text, str):
+        raise TypeError(f"the text is {text!r}")
+    return int(np.int64(int(row["event_start_timestamp"]))), text
 
 
 def _line(error: Exception) -> str:

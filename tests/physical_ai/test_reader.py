@@ -269,14 +269,33 @@ def test_unusable_egomotion_names_the_clip(tmp_path: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[1]", '[{"cot": "x"}]', '[{"event_start_timestamp": 1}]', "3"]
+    "text",
+    [
+        "{",
+        "[1]",
+        "3",
+        "[" * 100_000,
+        '[{"cot": "x"}]',
+        '[{"event_start_timestamp": 1}]',
+        '[{"event_start_timestamp": 1, "cot": null}]',
+        '[{"event_start_timestamp": Infinity, "cot": "x"}]',
+        '[{"event_start_timestamp": 1e30, "cot": "x"}]',
+    ],
 )
 def test_malformed_events_name_the_clip(tmp_path: Path, text: str) -> None:
     (clip,) = recordings(1)
     reader = _open(tmp_path, [clip])
     _set_events(tmp_path, clip.clip_id, text)
-    with pytest.raises(UserError, match=f"clip {clip.clip_id}: malformed events"):
+    with pytest.raises(UserError, match=f"clip {clip.clip_id}: malformed events") as caught:
         reader.events(clip.clip_id)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_clip_may_be_listed_without_events(tmp_path: Path) -> None:
+    (clip,) = recordings(1)
+    reader = _open(tmp_path, [clip])
+    _set_events(tmp_path, clip.clip_id, None)
+    assert reader.events(clip.clip_id) == []
 
 
 def test_coc_is_read_as_cot_and_no_reasoning_file_is_told(tmp_path: Path) -> None:
@@ -309,7 +328,7 @@ def test_a_flipped_byte_is_harmless_or_a_user_error(
         reader.frames(clip.clip_id, reader.t0_grid(clip.clip_id, 2.0, 0.5))
 
 
-def _set_events(data_root: Path, clip_id: str, text: str) -> None:
+def _set_events(data_root: Path, clip_id: str, text: str | None) -> None:
     (path,) = data_root.rglob(layout.REASONING)
     table = pd.DataFrame({"events": [text]}, index=pd.Index([clip_id], name="clip_id"))
     table.to_parquet(path)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from avvla.dataset import split
-from avvla.physical_ai import manifest
+from avvla.physical_ai import layout, manifest
 
 ROOT = Path(__file__).parents[2]
 PARAMS = {
@@ -101,6 +101,22 @@ def test_an_unknown_command_is_one_line(tmp_path):
     project.run("download")
     assert "did you mean 'Turn left'?" in project.refuse("label")
     assert list((project.folder / "data").iterdir()) == [project.folder / "data/manifest.json"]
+
+
+def test_the_reasoning_of_the_data_set_is_read_as_commands(tmp_path):
+    project = Project(tmp_path / "project", 1, label={"source": "ood_reasoning"})
+    project.run("download")
+    project.run("label")
+    metrics = project.json("results/label/metrics.json")
+    assert metrics["n"] == metrics["confidence"]["certain"] == 6 * 4
+    assert metrics["unknown_sentences"] == {"different": 0, "examples": {}, "rows": 0}
+
+    listing = manifest.load(project.folder / "data/manifest.json")
+    files = tuple(file for file in listing.files if file.path != layout.REASONING)
+    manifest.save(
+        listing.model_copy(update={"files": files}), project.folder / "data/manifest.json"
+    )
+    assert f"the manifest lists no {layout.REASONING}" in project.refuse("label")
 
 
 def test_a_killed_download_goes_on(tmp_path):
