@@ -24,7 +24,7 @@ from physical_ai_av import PhysicalAIAVDatasetInterface
 
 from avvla.errors import UserError
 from avvla.physical_ai import layout, manifest
-from avvla.physical_ai.camera import FThetaCamera
+from avvla.physical_ai.camera import FThetaCamera, RigExtrinsics
 
 STEP_US = 100_000
 HISTORY_STEPS = 15  # before t0, which is sample 15 of a window
@@ -159,6 +159,14 @@ class Clips:
         """
         return self._open(clip_id).camera
 
+    def extrinsics(self, clip_id: str) -> RigExtrinsics:
+        """Pose of the clip's camera in the rig.
+
+        Raises:
+            UserError: the chunk's calibration has no row for the clip and the camera.
+        """
+        return self._open(clip_id).extrinsics
+
     def events(self, clip_id: str) -> list[tuple[int, str]]:
         """Explained events (time [us], text) of a clip by time; none if it was never annotated.
 
@@ -265,6 +273,18 @@ class _Clip:
             fw_poly=tuple(model.th2r.coef.tolist()),
             bw_poly=tuple(model.r2th.coef.tolist()),
         )
+
+    @cached_property
+    def extrinsics(self) -> RigExtrinsics:
+        poses = self._feature(layout.SENSOR_EXTRINSICS).sensor_poses
+        if self._camera not in poses:
+            raise UserError(
+                f"clip {self.clip_id}: no extrinsics of {self._camera}, only of {sorted(poses)}"
+            )
+        pose = poses[self._camera]
+        x, y, z = pose.translation.tolist()
+        qx, qy, qz, qw = pose.rotation.as_quat().tolist()
+        return RigExtrinsics((x, y, z), (qx, qy, qz, qw))
 
     def _feature(self, feature: str) -> Any:
         try:

@@ -17,6 +17,7 @@ from physical_ai_av import PhysicalAIAVDatasetInterface
 
 from avvla.errors import UserError
 from avvla.physical_ai import layout, manifest
+from avvla.physical_ai.camera import front_camera_extrinsics
 from avvla.physical_ai.reader import Clips
 from avvla.physical_ai.writer import ClipRecording
 
@@ -117,8 +118,20 @@ def test_camera_and_events(tmp_path: Path) -> None:
     clips = recordings(2)
     reader = _open(tmp_path, [clips[0], dataclasses.replace(clips[1], events=())])
     assert reader.camera(clips[0].clip_id) == camera()
+    pose, written = reader.extrinsics(clips[0].clip_id), front_camera_extrinsics()
+    assert pose.position == pytest.approx(written.position)
+    np.testing.assert_allclose(pose.rotation, written.rotation, atol=1e-12)
     assert reader.events(clips[0].clip_id) == list(EVENTS)
     assert reader.events(clips[1].clip_id) == []
+
+
+def test_a_camera_without_calibration_is_told(tmp_path: Path) -> None:
+    (clip,) = recordings(1)
+    listing = data_set(tmp_path, [clip]).model_copy(update={"camera": "camera_rear"})
+    reader = Clips(listing, tmp_path)
+    for read, named in ((reader.camera, "intrinsics"), (reader.extrinsics, "extrinsics")):
+        with pytest.raises(UserError, match=rf"no {named} of camera_rear, only of \['{CAMERA}'"):
+            read(clip.clip_id)
 
 
 def test_clips_without_a_feature_or_marked_invalid_are_left_out(tmp_path: Path) -> None:
