@@ -181,6 +181,7 @@ NO_COMMANDS = [
     ("Change lane from left to right", NO_SIDE),
     ("Nudge past the parked car on the left", NO_SIDE),
     ("Lane change to pass the truck on the right", NO_SIDE),
+    ("Turn at the fork to the left or to the right", NO_SIDE),
 ]
 
 
