@@ -8,7 +8,8 @@ one reason, the first that applies; "" means valid:
     nan           a value that is not finite although the sample has a pose
     teleport      faster than MAX_SPEED_MPS or MAX_YAW_RATE_RADPS between samples
     side slip     direction of travel and heading differ by more than MAX_SLIP_RAD
-    out of bounds the path demands more than MAX_ACCELERATION or MAX_CURVATURE
+    out of bounds a fit error, and the action is at MAX_ACCELERATION or MAX_CURVATURE: the path
+                  demands more than the vehicle can
     fit error     the re-driven action leaves the path by more than the limit asked for
 """
 
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 # Bounds of an action: the Alpamayo action space, curvature as released (|k| <= 0.33 is r >= 3 m).
 MAX_ACCELERATION = 9.8
 MAX_CURVATURE = 0.33
+BOUNDS = np.array([MAX_ACCELERATION, MAX_CURVATURE])
+# Curvature is 0 in a step with a slower end (NVlabs/alpamayo#114).
+STANDSTILL_MPS = 0.6
 # Above any road speed (250 km/h) and any yaw rate of a car that grips (comfort asks < 0.95 rad/s).
 MAX_SPEED_MPS = 70.0
 MAX_YAW_RATE_RADPS = 3.0
@@ -82,11 +86,10 @@ def slip_angle(moved: FloatArray, yaw: FloatArray) -> FloatArray:
     return slip
 
 
-def within_bounds(action: FloatArray) -> BoolArray:
-    """(N,) whether every step of `action` (N, T, 2) is inside the bounds."""
-    inside = np.abs(action) <= (MAX_ACCELERATION, MAX_CURVATURE)
-    every: BoolArray = np.all(inside, axis=(-1, -2))
-    return every
+def at_bounds(action: FloatArray) -> BoolArray:
+    """(N,) whether a step of `action` (N, T, 2) is at a bound."""
+    reached: BoolArray = np.any(np.abs(action) >= BOUNDS, axis=(-1, -2))
+    return reached
 
 
 def first_reason(failed: dict[str, BoolArray]) -> list[str]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from avvla.actions.validity import REASONS, first_reason, judge_path, slip_angle, within_bounds
+from avvla.actions.validity import REASONS, at_bounds, first_reason, judge_path, slip_angle
 
 T = 80
 
@@ -78,9 +78,10 @@ def test_position_noise_at_standstill_is_no_slip():
 
 def test_bounds():
     action = np.zeros((3, 64, 2))
-    action[1, 5] = [-9.9, 0.0]
-    action[2, 60] = [9.7, 0.34]
-    assert within_bounds(action).tolist() == [True, False, False]
+    action[0, 7] = [9.79, 0.329]
+    action[1, 5] = [-9.8, 0.0]
+    action[2, 60] = [9.7, 0.33]
+    assert at_bounds(action).tolist() == [False, True, True]
 
 
 def test_reasons_keep_their_order():
