@@ -42,7 +42,7 @@ def test_parameters_cannot_be_changed() -> None:
         ("policy: {backbone: {nam: tiny}}", "`policy.backbone.nam`; did you mean `name`?"),
         (
             "action: {zzzz: 1}",
-            "unknown parameter `action.zzzz`; known keys: integrator, max_error_m",
+            "unknown parameter `action.zzzz`; known keys: method, integrator, max_error_m",
         ),
         ("1: 2", "1 is 1: keys should be strings"),
         ("train: {steps: 0}", "train.steps is 0: input should be greater than or equal to 1"),
