@@ -98,7 +98,8 @@ def fit_actions(
         action = np.clip(action, -BOUNDS, BOUNDS)
         action[..., 1] *= moving
     trajectory: FloatArray = rollout(v0, action, dt_s, kind)[..., :3]
-    error = np.linalg.norm(trajectory[..., :2] - driven[:, 1:], axis=-1)
+    off = trajectory[..., :2] - driven[:, 1:]
+    error = np.hypot(off[..., 0], off[..., 1])
     max_error = _spread(error.max(-1), usable)
     strays = max_error > max_error_m
     bounded = at_bounds(_spread(action, usable))
@@ -138,9 +139,9 @@ def _spread(values: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:
 def to_local(xy: FloatArray, yaw: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Positions (N, 80, 2) and unwrapped headings (N, 80) in the frame of sample 15 (t0)."""
     heading = np.unwrap(yaw, axis=-1)
-    cos, sin = np.cos(heading[:, T0]), np.sin(heading[:, T0])
-    rotation = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)
-    local = (xy - xy[:, T0, None]) @ np.swapaxes(rotation, -1, -2)
+    cos, sin = np.cos(heading[:, T0, None]), np.sin(heading[:, T0, None])
+    east, north = np.moveaxis(xy - xy[:, T0, None], -1, 0)
+    local = np.stack([east * cos + north * sin, north * cos - east * sin], -1)
     return local, heading - heading[:, T0, None]
 
 

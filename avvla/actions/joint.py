@@ -55,7 +55,7 @@ LEAST_SHARE = 0.01
 
 BLOCK = 1024
 """Windows at a time: enough to hide numpy's overhead, few enough for the cache."""
-MAX_ITERATIONS = 10
+MAX_ITERATIONS = 8
 RELATIVE_TOLERANCE = 1e-2
 ABSOLUTE_TOLERANCE = 1e-7
 """A cost that changes by less ends the fit [m^2]."""

@@ -27,8 +27,7 @@ from avvla.actions.unicycle import Integrator, Path, cos_sin
 
 FloatArray = NDArray[np.float64]
 
-# Rows and columns of the cost-to-go. The last column is half of its linear part; the form is
-# symmetric, and only what is on and above the diagonal is kept up to date.
+# Rows and columns of the cost-to-go: a symmetric form, and as last column half of its linear part.
 X, Y, YAW, SPEED, ACCELERATION, CURVATURE, ONE = range(7)
 
 
@@ -37,10 +36,8 @@ class Motion:
     """The unicycle of N windows, linearised around a rollout of T steps."""
 
     dt_s: float
-    by_yaw: FloatArray
-    """(2, T + 1, N) M: derivative of a displacement by the heading [m]."""
-    by_speed: FloatArray
-    """(2, T + 1, N) M: the same by the speed [s]."""
+    displacement: FloatArray
+    """(2, 2, T + 1, N) M: derivatives of x and y by the heading [m] and by the speed [s]."""
     arc: FloatArray
     """(T, N) derivative of a turn by the curvature [m], 0 where the vehicle stands."""
     turn_by_speed: FloatArray
@@ -83,13 +80,13 @@ def linearise(
     """The motion around `path`, that of curvatures (N, T) in the steps that are `moving` (N, T)."""
     trapezoid = integrator == "trapezoid"
     turning = np.ascontiguousarray((curvature * moving).T)
-    by_speed = np.stack(cos_sin(np.ascontiguousarray(path.yaw.T)))
-    by_speed *= dt_s / 2 if trapezoid else dt_s
-    by_yaw = np.stack([-by_speed[1], by_speed[0]]) * path.speed.T
+    cos, sin = cos_sin(np.ascontiguousarray(path.yaw.T))
+    speed = np.ascontiguousarray(path.speed.T)
+    displacement = np.stack([-sin * speed, cos, cos * speed, sin]).reshape(2, 2, *cos.shape)
+    displacement *= dt_s / 2 if trapezoid else dt_s
     return Motion(
         dt_s=dt_s,
-        by_yaw=by_yaw,
-        by_speed=by_speed,
+        displacement=displacement,
         arc=np.ascontiguousarray((path.arc * moving).T),
         turn_by_speed=turning * dt_s,
         turn_by_acceleration=turning * (dt_s**2 / 2) if trapezoid else None,
@@ -101,49 +98,44 @@ def newton_step(motion: Motion, cost: Cost) -> tuple[FloatArray, FloatArray]:
     steps, windows = motion.arc.shape
     value = np.zeros((6, 7, windows))
     gains = np.empty((steps, 2, 7, windows))
-    scratch = np.empty((7, windows))
+    products = np.empty_like(value)
     for i in reversed(range(steps)):
         value[X, X] += 1
         value[Y, Y] += 1
         value[YAW, YAW] += cost.yaw_weight
         value[: YAW + 1, ONE] += cost.state_slope[:, i]
-        _step_back(value, motion, i, scratch)
+        for into, source, factor in _replacements(motion, i):
+            value[:, into] += value[:, source, None] * factor
+        for into, source, factor in _replacements(motion, i):
+            value[into] += value[source] * factor[:, None]
         for control in (ACCELERATION, CURVATURE):
-            _eliminate(value, cost, i, control, gains[i, control - ACCELERATION], scratch)
+            _eliminate(value, cost, i, control, gains[i, control - ACCELERATION], products)
     start = -(value[SPEED, ONE] + cost.start_slope) / (value[SPEED, SPEED] + cost.start_weight)
     return start, _controls(motion, gains, start)
 
 
-def _step_back(value: FloatArray, motion: Motion, i: int, scratch: FloatArray) -> None:
-    """F' V F: the states and controls before step i in place of those after it."""
-    for j in range(1, ONE):
-        value[j, :j] = value[:j, j]
-    replacements = [
-        (ACCELERATION, SPEED, motion.dt_s),
-        (CURVATURE, YAW, motion.arc[i]),
-        (SPEED, YAW, motion.turn_by_speed[i]),
-        *_displacement(motion, i),
+def _replacements(motion: Motion, i: int) -> list[tuple[slice, int, FloatArray]]:
+    """Step i as additions in this order of `factor` times column `source` to columns `into`."""
+    yaw_speed = slice(YAW, SPEED + 1)
+    euler = [
+        (slice(ACCELERATION, CURVATURE), SPEED, np.array([[motion.dt_s]])),
+        (slice(CURVATURE, ONE), YAW, motion.arc[i, None]),
+        (slice(SPEED, ACCELERATION), YAW, motion.turn_by_speed[i, None]),
+        (yaw_speed, X, motion.displacement[X, :, i]),
+        (yaw_speed, Y, motion.displacement[Y, :, i]),
     ]
-    if motion.turn_by_acceleration is not None:
-        by_acceleration = (ACCELERATION, YAW, motion.turn_by_acceleration[i])
-        replacements = [*_displacement(motion, i + 1), by_acceleration, *replacements]
-    for into, source, factor in replacements:
-        # For euler what is below the diagonal has been read by now.
-        end = ONE if motion.turn_by_acceleration is not None else into + 1
-        np.multiply(value[:end, source], factor, out=scratch[:end])
-        value[:end, into] += scratch[:end]
-    for into, source, factor in replacements:
-        np.multiply(value[source, into:], factor, out=scratch[into:])
-        value[into, into:] += scratch[into:]
-
-
-def _displacement(motion: Motion, end: int) -> list[tuple[int, int, FloatArray]]:
-    pairs = ((YAW, motion.by_yaw), (SPEED, motion.by_speed))
-    return [(into, axis, factor[axis, end]) for axis in (X, Y) for into, factor in pairs]
+    if motion.turn_by_acceleration is None:
+        return euler
+    return [
+        (yaw_speed, X, motion.displacement[X, :, i + 1]),
+        (yaw_speed, Y, motion.displacement[Y, :, i + 1]),
+        (slice(ACCELERATION, CURVATURE), YAW, motion.turn_by_acceleration[i, None]),
+        *euler,
+    ]
 
 
 def _eliminate(
-    value: FloatArray, cost: Cost, i: int, control: int, gain: FloatArray, row: FloatArray
+    value: FloatArray, cost: Cost, i: int, control: int, gain: FloatArray, products: FloatArray
 ) -> None:
     """Minimise over a control of step i; its place in `value` is that of the step before then.
 
@@ -153,24 +145,22 @@ def _eliminate(
         i: the step.
         control: ACCELERATION or CURVATURE.
         gain: (7, N) is set to the row by which the control answers: -gain (dx, ..., 1).
-        row: (7, N) scratch.
+        products: (6, 7, N) scratch.
     """
     channel = control - ACCELERATION
     weight, slope = cost.link_weight[channel, i], cost.link_slope[channel, i]
-    row[:control], row[control:] = value[:control, control], value[control, control:]
+    row = value[control].copy()
     row[ONE] += slope + cost.control_slope[channel, i]
     # A control at a bound that the cost pushes against stays there: nothing is eliminated.
     free = row[ONE] * cost.bound[channel, i] >= 0
     inverse = free / (row[control] + weight + cost.control_weight[channel])
     row[control] = -weight
     np.multiply(row, inverse, out=gain)
-    value[:control, control] = value[control, control:] = 0
+    value[control] = value[:, control] = 0
     value[control, control] = weight
     value[control, ONE] = -slope
-    product = np.empty_like(row)
-    for j in range(ONE):
-        np.multiply(gain[j:], row[j], out=product[j:])
-        value[j, j:] -= product[j:]
+    np.multiply(row[:ONE, None], gain, out=products)
+    value -= products
 
 
 def _controls(motion: Motion, gains: FloatArray, start: FloatArray) -> FloatArray:
@@ -183,11 +173,10 @@ def _controls(motion: Motion, gains: FloatArray, start: FloatArray) -> FloatArra
         for control in (CURVATURE, ACCELERATION):
             channel = control - ACCELERATION
             state[control] = controls[channel, i] = -(gain[channel] * state).sum(0)
-        state[:YAW] += motion.by_yaw[:, i] * state[YAW] + motion.by_speed[:, i] * state[SPEED]
+        state[:YAW] += (motion.displacement[:, :, i] * state[YAW : SPEED + 1]).sum(1)
         state[YAW] += motion.turn_by_speed[i] * state[SPEED] + motion.arc[i] * state[CURVATURE]
         state[SPEED] += motion.dt_s * state[ACCELERATION]
         if motion.turn_by_acceleration is not None:
             state[YAW] += motion.turn_by_acceleration[i] * state[ACCELERATION]
-            end = motion.by_yaw[:, i + 1], motion.by_speed[:, i + 1]
-            state[:YAW] += end[0] * state[YAW] + end[1] * state[SPEED]
+            state[:YAW] += (motion.displacement[:, :, i + 1] * state[YAW : SPEED + 1]).sum(1)
     return controls

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avvla.actions.banded import regulariser, solve, solve_pinned
-from avvla.actions.unicycle import Integrator
+from avvla.actions.unicycle import Integrator, cos_sin
 from avvla.actions.validity import STANDSTILL_MPS
 
 FloatArray = NDArray[np.float64]
@@ -104,16 +104,16 @@ def _speed_system(
     position: FloatArray, heading: FloatArray, dt_s: float, integrator: Integrator
 ) -> tuple[FloatArray, FloatArray]:
     """Normal equations of the speed's data term: bands (4, N, n) and right-hand side (N, n)."""
-    direction = np.stack([np.cos(heading), np.sin(heading)], -1)
-    velocity = np.diff(position, axis=-2) / dt_s
+    cos, sin = cos_sin(heading)
+    east, north = np.moveaxis(np.diff(position, axis=-2), -1, 0) / dt_s
     bands = np.zeros((4, *heading.shape))
     right = np.zeros_like(heading)
     bands[0, :, :-1] = 1.0
+    right[:, :-1] = cos[:, :-1] * east + sin[:, :-1] * north
     if integrator == "euler":
-        right[:, :-1] = (direction[:, :-1] * velocity).sum(-1)
         return bands, right
     bands[0, :, 1:] += 1.0
-    bands[1, :, :-1] = np.cos(np.diff(heading))
-    right[:, :-1] = 2 * (direction[:, :-1] * velocity).sum(-1)
-    right[:, 1:] += 2 * (direction[:, 1:] * velocity).sum(-1)
+    bands[1, :, :-1] = cos[:, :-1] * cos[:, 1:] + sin[:, :-1] * sin[:, 1:]
+    right[:, 1:] += cos[:, 1:] * east + sin[:, 1:] * north
+    right *= 2
     return bands, right
