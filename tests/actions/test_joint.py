@@ -138,7 +138,7 @@ def test_the_rest_is_fitted_again_around_an_active_bound():
     states = driven([3.0], np.tile([0.0, 0.36], (1, WINDOW - 1, 1)))
     label, clipped = fit(states), fit(states, method="sequential")
     assert np.abs(label.action[..., 1]).max() == MAX_CURVATURE
-    assert label.ade[0] < 0.33 * clipped.ade[0]
+    assert label.ade[0] < 0.4 * clipped.ade[0]
 
 
 def test_a_turn_out_of_standstill_is_made_up_for():
