@@ -75,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         default="euler",
         help="unicycle integrator (default: %(default)s)",
     )
+    fit.add_argument(
+        "--method",
+        choices=("joint", "sequential"),
+        default="joint",
+        help="close and smooth, or as Alpamayo fits (default: %(default)s)",
+    )
 
     data = _group(top, "data", "the raw logs in $AVVLA_DATA")
     _command(data, "fetch", f"bring the raw logs of {MANIFEST} into $AVVLA_DATA", _data_fetch)
@@ -124,13 +130,10 @@ def _doctor(_: argparse.Namespace) -> int:
 def _actions_fit(arguments: argparse.Namespace) -> int:
     from avvla.actions.files import fit_file
 
-    fit = fit_file(arguments.input, arguments.output, arguments.integrator)
-    valid = fit.valid
-    print(f"{arguments.output}: {valid.sum()} of {len(valid)} windows fitted", end="")
-    if valid.any():
-        print(
-            f", mean ADE {fit.ade[valid].mean():.4f} m, FDE {fit.fde[valid].mean():.4f} m", end=""
-        )
+    done = fit_file(arguments.input, arguments.output, arguments.integrator, arguments.method)
+    print(f"{arguments.output}: {done.valid} of {done.windows} windows fitted", end="")
+    if done.valid:
+        print(f", mean ADE {done.ade_mean:.4f} m, FDE {done.fde_mean:.4f} m", end="")
     print()
     return 0
 

@@ -85,6 +85,9 @@ class Label(Section):
 class Action(Section):
     """Fit of (acceleration, curvature) to a driven path."""
 
+    method: Literal["joint", "sequential"] = Field(
+        "joint", description="close and smooth, or as Alpamayo fits"
+    )
     integrator: Literal["euler", "trapezoid"] = Field("euler", description="unicycle integrator")
     max_error_m: Positive = Field(
         1.0, description="a label further than this from its path is invalid [m]"

@@ -148,6 +148,21 @@ def test_actions_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert labels["valid"].tolist() == [True, False]
 
 
+def test_actions_fit_by_either_method(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, labels = str(windows(tmp_path / "in.npz")), {}
+    for method in ("joint", "sequential"):
+        output = tmp_path / f"{method}.npz"
+        arguments = ["--input", source, "--output", str(output), "--method", method]
+        assert cli.main(["actions", "fit", *arguments]) == 0
+        labels[method] = output.read_bytes()
+    default = ["--input", source, "--output", str(tmp_path / "default.npz")]
+    assert cli.main(["actions", "fit", *default]) == 0
+    assert (tmp_path / "default.npz").read_bytes() == labels["joint"] != labels["sequential"]
+    with pytest.raises(SystemExit):
+        cli.main(["actions", "fit", *default, "--method", "dense"])
+    assert "invalid choice: 'dense'" in capsys.readouterr().err
+
+
 def test_actions_fit_of_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--input", str(tmp_path / "no.npz"), "--output", str(tmp_path / "out.npz")]
     assert cli.main(["actions", "fit", *arguments]) == 1

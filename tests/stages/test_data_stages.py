@@ -155,7 +155,12 @@ def test_the_stages_give_the_same_bytes_with_any_number_of_workers(tmp_path):
     }
     assert metrics["label"]["n"] == metrics["fit_actions"]["n"] == 6 * 4
     assert sum(metrics["label"]["commands"].values()) == 24
-    assert metrics["fit_actions"]["ade_max"] < 0.1
+    assert metrics["fit_actions"]["ade_max"] < 0.01
+    labels = metrics["fit_actions"]["statistics"]["synthetic"]
+    assert labels["acceleration"]["released_std"] == 0.68104
+    assert labels["curvature"]["std_ratio"] > 0
+    picture = (project.folder / "results/fit_actions/fits.svg").read_text()
+    assert picture.count('class="title"') == 12
     built = metrics["build_dataset"]
     assert built["train"]["frames"] + built["validation"]["frames"] == sum(
         built["commands"].values()
