@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _run import MANIFEST, run
+from _run import MANIFEST, run, tell
 
 from avvla import host
 from avvla.config import Params
@@ -11,7 +11,9 @@ from avvla.world.synthesis import fetch
 
 
 def download(params: Params) -> None:
-    manifest.save(fetch(params, host.data_root(), host.workers()), MANIFEST)
+    listing = fetch(params, host.data_root(), host.work_root(), host.workers())
+    manifest.save(listing, MANIFEST)
+    tell("download")
 
 
 if __name__ == "__main__":

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from _run import LABELS, MANIFEST, chunk_file, replacing_folder, run
+from _run import LABELS, MANIFEST, publish, run, tell
 
 from avvla import host
-from avvla.cluster.chunk_map import map_chunks
+from avvla.cluster.store import Step, Store
 from avvla.config import Params
-from avvla.dataset.windows import windows
+from avvla.labels.chunk import label_chunk
 from avvla.labels.kinematic import UNKNOWN
-from avvla.labels.table import label_rows
 from avvla.physical_ai import manifest
 from avvla.physical_ai.reader import Clips
 from avvla.results import write_metrics
 
 
-def label_chunk(
-    params: Params, listing: manifest.Manifest, folder: Path, chunk: int
-) -> pd.DataFrame:
-    clips, source, rows = Clips(listing, host.data_root()), params.label, []
-    for part in windows(clips, chunk, params.dataset):
-        events = clips.events(part.clip_id) if source.source == "scenario" else ()
-        motion = (part.xy, part.yaw, part.speed)
-        rows.append(label_rows(source, part.clip_id, part.t0_us, *motion, events))
-    table = pd.concat(rows, ignore_index=True)
-    table.to_parquet(chunk_file(folder, chunk), index=False, compression="zstd")
-    return table[["command", "consistent", "confidence"]]
-
-
 def label_all(params: Params) -> None:
-    listing = manifest.load(MANIFEST)
-    with replacing_folder(LABELS) as folder:
-        folder.mkdir()
-        step = partial(label_chunk, params, listing, folder)
-        rows = pd.concat(map_chunks(step, listing.chunks, host.workers(), "label"))
+    logs = {"listing": manifest.load(MANIFEST), "data_root": host.data_root()}
+    grid = params.dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
+    step = Step(label_chunk, {"label": params.label, **grid}, logs, ".parquet")
+    clips, told = Clips(**logs), params.label.source == "scenario"
+    inputs = {chunk: clips.facts(chunk, events=told) for chunk in logs["listing"].chunks}
+    store = Store.of_stage(host.work_root(), "label")
+    found = store.results(step, inputs, host.workers(), "label")
+    publish(found, LABELS)
+    columns = ["command", "consistent", "confidence"]
+    rows = pd.concat(pd.read_parquet(path, columns=columns) for path in found.values())
     metrics = {
         "n": len(rows),
         "commands": {str(name): int(n) for name, n in rows.command.value_counts().items()},
@@ -45,6 +35,7 @@ def label_all(params: Params) -> None:
         "unknown": int((rows.confidence == UNKNOWN).sum()),
     }
     write_metrics(Path("results/label/metrics.json"), metrics)
+    tell("label")
 
 
 if __name__ == "__main__":

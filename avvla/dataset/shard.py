@@ -6,21 +6,16 @@
     trajectory                     (64, 3) driven x, y [m], yaw [rad], local frame
     t0_us                          (1,) time in the clip [us]; the task is the command
 
-A finished shard stays in the work folder, named by the hash of all that it depends on:
-
-    <work>/build_dataset/chunk_0000_<hash>/  lerobot/, report.json
+A finished shard is a folder with report.json and, unless the chunk gave no episode, lerobot/.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import datasets
@@ -32,44 +27,25 @@ from lerobot.datasets.io_utils import write_table_one_row_group_per_episode
 from lerobot.utils.constants import ACTION, OBS_STATE
 
 from avvla.actions.unicycle import HORIZON
-from avvla.cluster.fingerprint import source_digest
-from avvla.config import Params
 from avvla.dataset.samples import ClipSamples, Rows, join, samples
 from avvla.errors import UserError
 from avvla.features import IMAGE
-from avvla.files import hash_file
 from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
 
+if TYPE_CHECKING:
+    from avvla.config import Build
+
 REPO_ID = "avvla/field_agent"
 TRAJECTORY, T0_US = "trajectory", "t0_us"
+LEROBOT, REPORT = "lerobot", "report.json"
 LONGEST_EPISODE = 100_000  # frames
 
-SOURCES = (
-    "actions/fit.py",
-    "actions/table.py",
-    "dataset/samples.py",
-    "dataset/shard.py",
-    "physical_ai/camera.py",
-    "physical_ai/reader.py",
-)
 # A constant quantiser, as in the raw video: x264's rate control works in floating point, whose
 # last bits depend on the processor. Every second frame is a key frame, so that no frame is more
 # than one away from a seek.
 ENCODER = {"vcodec": "h264", "preset": "veryfast", "g": 2, "crf": None}
 ENCODER_OPTIONS = {"qp": "14", "bf": "0"}
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a data set is built from; `work` keeps finished shards."""
-
-    params: Params
-    listing: Manifest
-    data_root: Path
-    labels: Path
-    actions: Path
-    work: Path
 
 
 @dataclass(frozen=True)
@@ -82,16 +58,16 @@ class Report:
     dropped: dict[str, int]
 
 
-def frames_per_second(params: Params) -> int:
+def frames_per_second(t0_stride_s: float) -> int:
     """The data set's frame rate, 1 / dataset.t0_stride_s.
 
     Raises:
         UserError: it is no whole number, which LeRobot needs.
     """
-    rate = 1.0 / params.dataset.t0_stride_s
+    rate = 1.0 / t0_stride_s
     if round(rate) < 1 or abs(rate - round(rate)) > 1e-6:
         raise UserError(
-            f"dataset.t0_stride_s is {params.dataset.t0_stride_s}, which makes {rate:.4g} frames a"
+            f"dataset.t0_stride_s is {t0_stride_s}, which makes {rate:.4g} frames a"
             " second; LeRobot needs a whole number: use 1, 0.5, 0.25, 0.2 or 0.1"
         )
     return round(rate)
@@ -108,50 +84,47 @@ def features(image_size: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def build_shard(inputs: Inputs, chunk: int) -> Report:
-    """Write the shard of a chunk, unless the work folder has it.
+def build_shard(
+    chunk: int,
+    path: Path,
+    *,
+    build: Build,
+    fps: int,
+    listing: Manifest,
+    data_root: Path,
+    labels: Path,
+    actions: Path,
+) -> None:
+    """Write the shard of a chunk from its raw logs and its files in `labels` and `actions`.
 
     Raises:
         UserError: labels, actions or raw logs of the chunk are missing, damaged or not of one
             another.
     """
-    rows = join(inputs.labels / _name(chunk), inputs.actions / _name(chunk))
-    folder = shard_folder(inputs, chunk)
-    if not folder.exists():
-        temporary = folder.with_name(f".{folder.name}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        report = _write(inputs, rows, temporary / "lerobot")
-        (temporary / "report.json").write_text(json.dumps(asdict(report), sort_keys=True))
-        temporary.rename(folder)
-    return Report(**json.loads((folder / "report.json").read_text()))
+    rows = join(labels / chunk_file(chunk), actions / chunk_file(chunk))
+    path.mkdir()
+    report = _write(Clips(listing, data_root), rows, build, fps, path / LEROBOT)
+    (path / REPORT).write_text(json.dumps(asdict(report), sort_keys=True))
 
 
-def shard_folder(inputs: Inputs, chunk: int) -> Path:
-    """Folder of a finished shard; it has no `lerobot` if the chunk gave no episode."""
-    facts = {
-        "actions": hash_file(inputs.actions / _name(chunk)),
-        "build": inputs.params.build.model_dump(exclude={"validation"}),
-        "camera": inputs.listing.camera,
-        "code": source_digest(*SOURCES),
-        "files": [file.sha256 for file in inputs.listing.of_chunk(chunk)],
-        "fps": frames_per_second(inputs.params),
-        "labels": hash_file(inputs.labels / _name(chunk)),
-        "versions": {name: version(name) for name in ("av", "lerobot", "pyarrow")},
-    }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return inputs.work / "build_dataset" / f"chunk_{chunk:04d}_{digest[:16]}"
+def read_report(shard: Path) -> Report:
+    """What a finished shard holds."""
+    return Report(**json.loads((shard / REPORT).read_text()))
 
 
-def _write(inputs: Inputs, rows: Rows, root: Path) -> Report:
+def chunk_file(chunk: int) -> str:
+    """Name of a chunk's label table and of its action table."""
+    return f"chunk_{chunk:04d}.parquet"
+
+
+def _write(logs: Clips, rows: Rows, build: Build, fps: int, root: Path) -> Report:
     clips: list[str] = []
     frames: list[int] = []
     if len(rows.table):
-        dataset = _create(root, inputs.params)
+        dataset = _create(root, fps, build.image_size)
         # In order of the text: LeRobot numbers new tasks in the order of a set.
         dataset.meta.save_episode_tasks(sorted(set(rows.table["command"])))
-        logs = Clips(inputs.listing, inputs.data_root)
-        for part in samples(logs, rows, inputs.params.build):
+        for part in samples(logs, rows, build):
             _add_episode(dataset, part)
             clips.append(part.clip_id)
             frames.append(len(part.t0_us))
@@ -160,14 +133,14 @@ def _write(inputs: Inputs, rows: Rows, root: Path) -> Report:
     return Report(clips, frames, dict(Counter(rows.table["command"])), rows.dropped)
 
 
-def _create(root: Path, params: Params) -> LeRobotDataset:
+def _create(root: Path, fps: int, image_size: int) -> LeRobotDataset:
     # LeRobot hands libav's log and a bar for every episode to the terminal.
     av.logging.set_libav_level(av.logging.ERROR)
     datasets.disable_progress_bars()
     return LeRobotDataset.create(
         REPO_ID,
-        fps=frames_per_second(params),
-        features=features(params.build.image_size),
+        fps=fps,
+        features=features(image_size),
         root=root,
         robot_type="ego_vehicle",
         video_backend="pyav",
@@ -211,7 +184,3 @@ def _store_plain_lists(folder: Path) -> None:
 
 def _feature(dtype: str, shape: tuple[int, ...], names: list[str] | None) -> dict[str, Any]:
     return {"dtype": dtype, "shape": shape, "names": names}
-
-
-def _name(chunk: int) -> str:
-    return f"chunk_{chunk:04d}.parquet"

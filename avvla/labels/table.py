@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from avvla.config import Label
 from avvla.labels.kinematic import consistent, label_windows, motion
 from avvla.labels.scenario import Instruction, instructions
 from avvla.labels.taxonomy import command
+
+if TYPE_CHECKING:
+    from avvla.config import Label
 
 
 def label_rows(
