@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,11 @@ from avvla.errors import UserError
 DEATHS = 3
 """Workers that may die over a chunk before it is given up."""
 CONNECT_S = 10.0
-"""Seconds after which a head that does not answer is given up."""
+"""Seconds after which a head that cannot be connected to, or does not answer, is given up."""
+JOIN_S = 60.0
+"""Seconds after which a cluster that answers, but does not let this host in, is given up."""
+# What a client of gRPC says first, and the type of the frame that a server answers with (RFC 9113).
+_HELLO, _SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 4
 _QUEUED_PER_CPU, _QUEUED = 2, 64  # tasks handed to Ray at a time: many make each wait slow
 _OBJECT_STORE = 256 * 2**20  # bytes; results are files
 # What shapes bytes or finds files, for the workers of a cluster that others started.
@@ -71,10 +76,13 @@ def cluster(workers: int) -> Iterator[None]:
             " `pip install --constraint requirements/dev.lock 'avvla[ray]'`"
         )
     address = host.ray_address()
+    # All of these are read when Ray is imported.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray's own lines on a worker's death; it is told with its chunk when retries do not help.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     if address is None:
-        # Read when Ray is imported. Despite its name it decides on Linux too whether Ray takes
-        # the address of the network card or the loopback's.
+        # Despite its name it decides on Linux too whether Ray takes the address of the network
+        # card or the loopback's.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -111,21 +119,54 @@ def _join(address: str) -> None:
     try:
         if address != "auto":
             name, _, port = address.rpartition(":")
-            # Ray itself would go on trying for minutes.
-            socket.create_connection((name.strip("[]"), int(port)), CONNECT_S).close()
-        ray.init(
-            address,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env={
-                "env_vars": {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-            },
-        )
+            _probe(name.strip("[]"), int(port))
+        variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        with _at_most(JOIN_S):
+            ray.init(
+                address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": variables},
+            )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         line = " ".join(str(error).split())
         raise UserError(
             f"RAY_ADDRESS is {address!r}, which cannot be joined ({line}): {advice}"
         ) from None
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """End the block with a TimeoutError when it takes longer; in the main thread only."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"it did not let this host in within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _probe(name: str, port: int) -> None:
+    """Have a gRPC server answer: Ray itself would go on trying for minutes."""
+    import ray
+
+    if name in ("127.0.0.1", "::1", "localhost"):  # for which Ray takes the node's own address
+        name = ray.util.get_node_ip_address()
+    with (
+        socket.create_connection((name, port), CONNECT_S) as connection,
+        connection.makefile("rb") as answer,
+    ):
+        if os.environ.get("RAY_USE_TLS", "0") != "0":
+            return
+        connection.sendall(_HELLO)
+        head = answer.read(9)
+        if len(head) < 9 or head[3] != _SETTINGS:
+            raise OSError("what answers there is no head of a Ray cluster")
 
 
 def _run(step: Callable[[int], Any], chunks: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
