@@ -46,7 +46,7 @@ class Synthetic(Section):
     """The embedded data set: an expert's drives in the embedded world, in NVIDIA's layout."""
 
     clips: Count = Field(2000, description="number of clips")
-    clips_per_chunk: Count = Field(250, description="clips in one chunk")
+    clips_per_chunk: Count = Field(100, description="clips in one chunk")
     video_s: Positive = Field(4.0, description="length of the camera video of a clip [s]")
     camera_fps: Count = Field(2, description="camera frames a second; a frame is a training sample")
     camera_width: Count = Field(192, description="width of the camera image [px]")
@@ -148,7 +148,7 @@ class Train(Section):
     """Optimisation."""
 
     seed: Annotated[int, Field(ge=0)] = Field(7, description="seed of weights, order and noise")
-    steps: Count = Field(4500, description="optimiser steps")
+    steps: Count = Field(6000, description="optimiser steps")
     batch_size: Count = Field(32, description="samples a step, over all processes")
     processes: Count = Field(2, description="processes that share a batch; changes rounding only")
     lr: Positive = Field(1.5e-3, description="peak learning rate of AdamW")

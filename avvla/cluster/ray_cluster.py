@@ -156,7 +156,7 @@ def _probe(name: str, port: int) -> None:
     import ray
 
     if name in ("127.0.0.1", "::1", "localhost"):  # for which Ray takes the node's own address
-        name = ray.util.get_node_ip_address()
+        name = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
     with (
         socket.create_connection((name, port), CONNECT_S) as connection,
         connection.makefile("rb") as answer,

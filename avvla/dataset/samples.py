@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from avvla.actions.fit import T0, to_local
 from avvla.actions.table import actions
+from avvla.dataset.writer import SHORTEST_EPISODE
 from avvla.errors import UserError
 from avvla.physical_ai.camera import Crop, square_crop
 from avvla.physical_ai.reader import Clips
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from avvla.config import Build
 
 KEY = ["clip_id", "t0_us"]
-SHORTEST_EPISODE = 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,17 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import av
-import datasets
-import pyarrow as pa
-import pyarrow.parquet as pq
-from lerobot.configs import RGBEncoderConfig
-from lerobot.datasets import LeRobotDataset
-from lerobot.datasets.io_utils import write_table_one_row_group_per_episode
 from lerobot.utils.constants import ACTION, OBS_STATE
+from numpy.typing import NDArray
 
 from avvla.actions.unicycle import HORIZON
 from avvla.dataset.samples import ClipSamples, Rows, join, samples
+from avvla.dataset.writer import EpisodeWriter
 from avvla.errors import UserError
 from avvla.features import IMAGE
 from avvla.physical_ai.manifest import Manifest
@@ -39,13 +34,6 @@ if TYPE_CHECKING:
 REPO_ID = "avvla/field_agent"
 TRAJECTORY, T0_US = "trajectory", "t0_us"
 LEROBOT, REPORT = "lerobot", "report.json"
-LONGEST_EPISODE = 100_000  # frames
-
-# A constant quantiser, as in the raw video: x264's rate control works in floating point, whose
-# last bits depend on the processor. Every second frame is a key frame, so that no frame is more
-# than one away from a seek.
-ENCODER = {"vcodec": "h264", "preset": "veryfast", "g": 2, "crf": None}
-ENCODER_OPTIONS = {"qp": "14", "bf": "0"}
 
 
 @dataclass(frozen=True)
@@ -121,65 +109,28 @@ def _write(logs: Clips, rows: Rows, build: Build, fps: int, root: Path) -> Repor
     clips: list[str] = []
     frames: list[int] = []
     if len(rows.table):
-        dataset = _create(root, fps, build.image_size)
-        # In order of the text: LeRobot numbers new tasks in the order of a set.
-        dataset.meta.save_episode_tasks(sorted(set(rows.table["command"])))
-        for part in samples(logs, rows, build):
-            _add_episode(dataset, part)
-            clips.append(part.clip_id)
-            frames.append(len(part.t0_us))
-        dataset.finalize()
-        _store_plain_lists(root / "data")
+        commands = set(rows.table["command"])
+        with _create(root, fps, build.image_size, commands) as writer:
+            for part in samples(logs, rows, build):
+                _add_episode(writer, part)
+                clips.append(part.clip_id)
+                frames.append(len(part.t0_us))
     return Report(clips, frames, dict(Counter(rows.table["command"])), rows.dropped)
 
 
-def _create(root: Path, fps: int, image_size: int) -> LeRobotDataset:
-    # LeRobot hands libav's log and a bar for every episode to the terminal.
-    av.logging.set_libav_level(av.logging.ERROR)
-    datasets.disable_progress_bars()
-    return LeRobotDataset.create(
-        REPO_ID,
-        fps=fps,
-        features=features(image_size),
-        root=root,
-        robot_type="ego_vehicle",
-        video_backend="pyav",
-        rgb_encoder=RGBEncoderConfig(**ENCODER, extra_options=ENCODER_OPTIONS),
-        encoder_threads=1,
-        # Without it every frame goes through a PNG file. A full queue would drop frames.
-        streaming_encoding=True,
-        encoder_queue_maxsize=LONGEST_EPISODE,
-    )
+def _create(root: Path, fps: int, image_size: int, commands: set[str]) -> EpisodeWriter:
+    columns = features(image_size)
+    return EpisodeWriter(root, REPO_ID, fps, columns, commands, robot_type="ego_vehicle")
 
 
-def _add_episode(dataset: LeRobotDataset, part: ClipSamples) -> None:
-    for i, command in enumerate(part.command):
-        dataset.add_frame(
-            {
-                IMAGE: part.image[i],
-                OBS_STATE: part.state[i],
-                ACTION: part.action[i],
-                TRAJECTORY: part.trajectory[i],
-                T0_US: part.t0_us[i : i + 1],
-                "task": command,
-            }
-        )
-    dataset.save_episode(parallel_encoding=False)
-
-
-def _store_plain_lists(folder: Path) -> None:
-    """Rewrite a shard's parquet files, which LeRobot's aggregation could not write otherwise.
-
-    The two-dimensional features are columns of an extension type that does not survive the way
-    through pandas there; as nested lists they do, and read the same.
-    """
-    for path in sorted(folder.rglob("*.parquet")):
-        table = pq.read_table(path)
-        for i, field in enumerate(table.schema):
-            if isinstance(field.type, pa.ExtensionType):
-                parts = [part.storage for part in table.column(i).chunks]
-                table = table.set_column(i, field.name, pa.chunked_array(parts))
-        write_table_one_row_group_per_episode(table, path)
+def _add_episode(writer: EpisodeWriter, part: ClipSamples) -> None:
+    values: dict[str, NDArray[Any]] = {
+        OBS_STATE: part.state,
+        ACTION: part.action,
+        TRAJECTORY: part.trajectory,
+        T0_US: part.t0_us[:, None],
+    }
+    writer.add(part.image, values, part.command)
 
 
 def _feature(dtype: str, shape: tuple[int, ...], names: list[str] | None) -> dict[str, Any]:

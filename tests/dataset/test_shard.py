@@ -48,9 +48,8 @@ def test_thin_lines_survive_the_video(tmp_path, make_inputs):
     image = np.full_like(part.image, 90)
     for column in range(8, 96, 11):
         image[:, 40:, column] = 200
-    dataset = shard._create(tmp_path / "lines", inputs.params)
-    shard._add_episode(dataset, replace(part, image=image))
-    dataset.finalize()
+    with shard._create(tmp_path / "lines", inputs.params, set(part.command)) as writer:
+        shard._add_episode(writer, replace(part, image=image))
     root = tmp_path / "lines"
     dataset = LeRobotDataset(shard.REPO_ID, root=root, video_backend="pyav", return_uint8=True)
     seen = np.stack([dataset[i][shard.IMAGE].permute(1, 2, 0).numpy() for i in range(4)])
