@@ -195,7 +195,7 @@ class TestDataVerify:
         synthetic = {"clips": 1, "video_s": 1.0, "camera_width": 32, "camera_height": 18}
         params = Params.model_validate({"dataset": {"synthetic": synthetic}})
         Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
-        manifest.save(fetch(params, host.data_root(), 1), cli.MANIFEST)
+        manifest.save(fetch(params, host.data_root(), host.work_root(), 1), cli.MANIFEST)
         assert cli.main(["data", "fetch"]) == 0
         assert cli.main(["data", "verify"]) == 0
         assert "all as in data/manifest.json" in capsys.readouterr().out

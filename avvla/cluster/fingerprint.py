@@ -12,7 +12,7 @@ import hashlib
 import importlib.metadata
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -84,12 +84,17 @@ def _identity(path: Path, root: Path) -> str:
 
 
 def _versions(names: tuple[str, ...]) -> dict[str, str]:
-    distributions = importlib.metadata.packages_distributions()
     return {
         distribution: importlib.metadata.version(distribution)
         for name in names
-        for distribution in distributions.get(name, ())
+        for distribution in _distributions().get(name, ())
     }
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """The distributions of each top-level package, read from all that are installed."""
+    return importlib.metadata.packages_distributions()
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

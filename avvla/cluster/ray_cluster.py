@@ -186,6 +186,12 @@ def _run(step: Callable[[int], Any], chunks: Sequence[int]) -> Iterator[tuple[in
         try:
             outcome = ray.get(done)
         except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ray.exceptions.RaySystemError):
+                line = str(error.cause).splitlines()[0]
+                raise UserError(
+                    f"a node cannot load the step ({line}): have this revision of avvla and"
+                    " requirements/*.lock on every node"
+                ) from None
             raise error.cause from error
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
             outcome = Outcome(problem=f"{_DIED} ({type(error).__name__})")

@@ -57,7 +57,7 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
             f"build.image_size is {settings.image_size}, expected an even number: the video stores"
             " colour at half the resolution"
         )
-    folders = _shards(inputs, workers)
+    folders = shards(inputs, workers)
     reports = [read_report(folder) for folder in folders]
     clips = [clip for report in reports for clip in report.clips]
     if not clips:
@@ -67,13 +67,13 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
             " results/label/metrics.json"
         )
     parts = split.split_clips(clips, settings.validation, inputs.params.seed)
-    shards = [
+    roots = [
         folder / LEROBOT for folder, report in zip(folders, reports, strict=True) if report.clips
     ]
     aggregate_datasets(
-        [REPO_ID] * len(shards),
+        [REPO_ID] * len(roots),
         REPO_ID,
-        roots=shards,
+        roots=roots,
         aggr_root=root,
         concatenate_videos=False,
         concatenate_data=False,
@@ -85,7 +85,7 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
     return _metrics(reports, parts)
 
 
-def _shards(inputs: Inputs, workers: int) -> list[Path]:
+def shards(inputs: Inputs, workers: int) -> list[Path]:
     """The finished shards of all chunks."""
     settings = inputs.params.build
     # The share held out shapes no shard, and a change of it makes none anew.
