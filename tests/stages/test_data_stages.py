@@ -67,9 +67,6 @@ class Project:
         run = self.json(f"work/{stage}/last_run.json")
         return run["computed"], run["reused"]
 
-    def change(self, **sections: object) -> None:
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(PARAMS | sections))
-
     def refuse(self, stage: str) -> str:
         """The one line on standard error of a stage that ends with code 1."""
         process = self.start(stage)
@@ -146,47 +143,6 @@ def test_stages_that_are_killed_twenty_times_leave_the_bytes_of_an_undisturbed_r
     digests = run.stdout.split()
     assert len(digests) == 5
     assert len(set(digests)) == 1
-
-
-def test_an_added_chunk_is_computed_alone(tmp_path):
-    project = Project(tmp_path / "project", 1)
-    grown = {"synthetic": PARAMS["dataset"]["synthetic"] | {"clips": 8}}
-    whole = Project(tmp_path / "whole", 1, dataset=grown)
-    stages = ("download", "label", "fit_actions")
-    for stage in stages:
-        project.run(stage)
-        assert project.counters(stage) == (3, 0)
-    project.change(dataset=grown)
-    for stage in stages:
-        project.run(stage)
-        assert project.counters(stage) == (1, 3)
-        whole.run(stage)
-    assert project.outputs() == whole.outputs()
-
-
-def test_a_parameter_concerns_the_stages_that_read_it(tmp_path):
-    project = Project(tmp_path / "project", 1)
-    for stage in ("download", "label", "fit_actions"):
-        project.run(stage)
-    project.change(action={"max_error_m": 0.5}, label={"source": "fixed"}, train={"steps": 7})
-    for stage, counters in (("download", (0, 3)), ("label", (3, 0)), ("fit_actions", (3, 0))):
-        project.run(stage)
-        assert project.counters(stage) == counters
-
-
-def test_a_bad_chunk_is_named_and_the_others_are_kept(tmp_path):
-    project = Project(tmp_path / "project", 2)
-    project.run("download")
-    video = next(project.folder.glob("raw/*/chunks/chunk_0001_*/labels/egomotion/*.zip"))
-    content = video.read_bytes()
-    video.write_bytes(content[:-100])
-    assert "error: label chunk 0001: labels/egomotion/egomotion.chunk_0001.zip" in project.refuse(
-        "label"
-    )
-    assert not (project.folder / "data/labels").exists()
-    video.write_bytes(content)
-    project.run("label")
-    assert project.counters("label") == (1, 2)
 
 
 @pytest.mark.slow
