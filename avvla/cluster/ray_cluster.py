@@ -84,6 +84,8 @@ def cluster(workers: int) -> Iterator[None]:
         # Despite its name it decides on Linux too whether Ray takes the address of the network
         # card or the loopback's.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        # Ray lowers its workers' priority, which starves them beside any other load.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import ray
