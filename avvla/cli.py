@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Group = argparse._SubParsersAction[argparse.ArgumentParser]
 
 MANIFEST = Path("data/manifest.json")
+LABELS = Path("data/labels")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,10 +75,35 @@ def _parser() -> argparse.ArgumentParser:
         default="euler",
         help="unicycle integrator (default: %(default)s)",
     )
+    fit.add_argument(
+        "--method",
+        choices=("joint", "sequential"),
+        default="joint",
+        help="close and smooth, or as Alpamayo fits (default: %(default)s)",
+    )
 
     data = _group(top, "data", "the raw logs in $AVVLA_DATA")
     _command(data, "fetch", f"bring the raw logs of {MANIFEST} into $AVVLA_DATA", _data_fetch)
     _command(data, "verify", f"compare the raw logs with {MANIFEST}", _data_verify)
+
+    labels = _group(top, "labels", "the driving commands of the logs, judged by a person")
+    review = _command(labels, "review", "make a sheet of labels to judge in a browser", _review)
+    review.add_argument(
+        "--samples",
+        type=int,
+        default=100,
+        metavar="N",
+        help="labels to judge, as many of each command (default: %(default)s)",
+    )
+    review.add_argument(
+        "--output", type=Path, required=True, metavar="SHEET.html", help="page to open in a browser"
+    )
+    agreement = _command(
+        labels, "agreement", "how far the verdicts saved from a sheet agree", _agreement
+    )
+    agreement.add_argument(
+        "--verdicts", type=Path, required=True, metavar="V.csv", help="what the sheet saved"
+    )
     return parser
 
 
@@ -104,13 +130,10 @@ def _doctor(_: argparse.Namespace) -> int:
 def _actions_fit(arguments: argparse.Namespace) -> int:
     from avvla.actions.files import fit_file
 
-    fit = fit_file(arguments.input, arguments.output, arguments.integrator)
-    valid = fit.valid
-    print(f"{arguments.output}: {valid.sum()} of {len(valid)} windows fitted", end="")
-    if valid.any():
-        print(
-            f", mean ADE {fit.ade[valid].mean():.4f} m, FDE {fit.fde[valid].mean():.4f} m", end=""
-        )
+    done = fit_file(arguments.input, arguments.output, arguments.integrator, arguments.method)
+    print(f"{arguments.output}: {done.valid} of {done.windows} windows fitted", end="")
+    if done.valid:
+        print(f", mean ADE {done.ade_mean:.4f} m, FDE {done.fde_mean:.4f} m", end="")
     print()
     return 0
 
@@ -145,4 +168,33 @@ def _data_verify(_: argparse.Namespace) -> int:
         )
     size = sum(file.bytes for file in wanted.files)
     print(f"{len(wanted.files)} files, {size / 1e9:.3f} GB: all as in {MANIFEST}")
+    return 0
+
+
+def _review(arguments: argparse.Namespace) -> int:
+    # The reader takes files from the hub's cache only; huggingface_hub reads this when imported.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from avvla import host
+    from avvla.physical_ai import manifest
+    from avvla.physical_ai.reader import Clips
+    from avvla.results import write_text
+    from avvla.review.samples import choose, load_labels
+    from avvla.review.sheet import cards, render
+
+    if arguments.samples < 1:
+        raise UserError(f"--samples is {arguments.samples}, expected 1 or more")
+    labels = load_labels(LABELS)
+    clips = Clips(manifest.load(MANIFEST), host.data_root())
+    shown = cards(clips, choose(labels, arguments.samples))
+    write_text(arguments.output, render(shown, len(labels)))
+    print(f"{arguments.output}: {len(shown)} of {len(labels)} labels; open it in a browser")
+    return 0
+
+
+def _agreement(arguments: argparse.Namespace) -> int:
+    from avvla.review.samples import load_labels
+    from avvla.review.verdicts import agreements, read_verdicts, told
+
+    labels = load_labels(LABELS)
+    print(told(agreements(read_verdicts(arguments.verdicts, labels), labels)))
     return 0

@@ -74,8 +74,10 @@ class Dataset(Section):
 class Label(Section):
     """Where the command of each t0 comes from."""
 
-    source: Literal["scenario", "kinematic", "fixed"] = Field(
-        "scenario", description="the expert's command, rules on the driven path, or one command"
+    source: Literal["scenario", "ood_reasoning", "kinematic", "fixed"] = Field(
+        "scenario",
+        description="the expert's command, the data set's Chain-of-Causation texts, rules on the"
+        " driven path, or one command",
     )
     command: str = Field("Follow the lane", description="the command of the source `fixed`")
 
@@ -83,6 +85,9 @@ class Label(Section):
 class Action(Section):
     """Fit of (acceleration, curvature) to a driven path."""
 
+    method: Literal["joint", "sequential"] = Field(
+        "joint", description="close and smooth, or as Alpamayo fits"
+    )
     integrator: Literal["euler", "trapezoid"] = Field("euler", description="unicycle integrator")
     max_error_m: Positive = Field(
         1.0, description="a label further than this from its path is invalid [m]"

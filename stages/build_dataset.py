@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from _run import ACTIONS, LABELS, LEROBOT, MANIFEST, replacing_folder, run, tell
+from _chunks import tell
+from _run import ACTIONS, LABELS, LEROBOT, MANIFEST, replacing_folder, run
 
 from avvla import host
 from avvla.config import Params

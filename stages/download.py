@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from _run import MANIFEST, run, tell
+from _chunks import tell
+from _run import MANIFEST, run
 
 from avvla import host
 from avvla.config import Params

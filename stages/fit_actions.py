@@ -1,4 +1,4 @@
-"""data/manifest.json -> data/actions/chunk_NNNN.parquet, results/fit_actions/metrics.json."""
+"""data/manifest.json -> data/actions/chunk_NNNN.parquet, results/fit_actions/{metrics.json,svg}."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _run import ACTIONS, MANIFEST, publish, run, tell
+from _chunks import publish, tell
+from _run import ACTIONS, MANIFEST, run
 
 from avvla import host
+from avvla.actions import statistics
 from avvla.actions.chunk import fit_chunk
-from avvla.actions.table import summary
+from avvla.actions.table import actions, furthest, summary
 from avvla.cluster.store import Step, Store
 from avvla.config import Params
+from avvla.evaluation.fits import WINDOWS, read_examples, sheet
 from avvla.physical_ai import manifest
 from avvla.physical_ai.reader import Clips
-from avvla.results import write_metrics
+from avvla.results import write_metrics, write_text
+
+RESULTS = Path("results/fit_actions")
 
 
 def fit_all(params: Params) -> None:
@@ -27,9 +32,16 @@ def fit_all(params: Params) -> None:
     store = Store.of_stage(host.work_root(), "fit_actions")
     found = store.results(step, inputs, host.workers(), "fit actions of")
     publish(found, ACTIONS)
-    columns = ["ade", "fde", "valid", "reason"]
-    tables = [pq.read_table(path, columns=columns) for path in found.values()]
-    write_metrics(Path("results/fit_actions/metrics.json"), summary(pa.concat_tables(tables)))
+    rows, parts, worst = [], [], []
+    for path in found.values():
+        table = pq.read_table(path)
+        rows.append(table.drop_columns(["acceleration", "curvature"]))
+        parts.append(statistics.gather(actions(table.filter(table["valid"]))))
+        worst = [furthest(pa.concat_tables([*worst, table]), WINDOWS)]
+    described = {params.dataset.source: statistics.describe(statistics.merge(parts))}
+    found_metrics = {**summary(pa.concat_tables(rows)), "statistics": described}
+    write_metrics(RESULTS / "metrics.json", found_metrics)
+    write_text(RESULTS / "fits.svg", sheet(read_examples(worst[0], clips)))
     tell("fit_actions")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from _run import LABELS, MANIFEST, publish, run, tell
+from _chunks import publish, tell
+from _run import LABELS, MANIFEST, run
 
 from avvla import host
 from avvla.cluster.store import Step, Store
 from avvla.config import Params
 from avvla.labels.chunk import label_chunk
-from avvla.labels.kinematic import UNKNOWN
+from avvla.labels.table import FROM_EVENTS, SUMMARISED, summary
 from avvla.physical_ai import manifest
 from avvla.physical_ai.reader import Clips
 from avvla.results import write_metrics
@@ -21,20 +22,13 @@ def label_all(params: Params) -> None:
     logs = {"listing": manifest.load(MANIFEST), "data_root": host.data_root()}
     grid = params.dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
     step = Step(label_chunk, {"label": params.label, **grid}, logs, ".parquet")
-    clips, told = Clips(**logs), params.label.source == "scenario"
-    inputs = {chunk: clips.facts(chunk, events=told) for chunk in logs["listing"].chunks}
+    clips, events = Clips(**logs), params.label.source in FROM_EVENTS
+    inputs = {chunk: clips.facts(chunk, events=events) for chunk in logs["listing"].chunks}
     store = Store.of_stage(host.work_root(), "label")
     found = store.results(step, inputs, host.workers(), "label")
     publish(found, LABELS)
-    columns = ["command", "consistent", "confidence"]
-    rows = pd.concat(pd.read_parquet(path, columns=columns) for path in found.values())
-    metrics = {
-        "n": len(rows),
-        "commands": {str(name): int(n) for name, n in rows.command.value_counts().items()},
-        "inconsistent": int((~rows.consistent).sum()),
-        "unknown": int((rows.confidence == UNKNOWN).sum()),
-    }
-    write_metrics(Path("results/label/metrics.json"), metrics)
+    rows = pd.concat(pd.read_parquet(path, columns=list(SUMMARISED)) for path in found.values())
+    write_metrics(Path("results/label/metrics.json"), summary(rows))
     tell("label")
 
 

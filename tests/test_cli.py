@@ -1,20 +1,29 @@
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from factory import data_set, recordings
 
 from avvla import cli, host
-from avvla.config import Params
+from avvla.config import Label, Params
 from avvla.errors import UserError
+from avvla.labels.table import label_rows
 from avvla.physical_ai import manifest
+from avvla.physical_ai.reader import Clips
+from avvla.physical_ai.windows import Windows
+from avvla.physical_ai.windows import windows as dataset_windows
 from avvla.world.synthesis import fetch
 
 DATA = [["data"], ["data", "fetch"], ["data", "verify"]]
-COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], *DATA]
+LABELS = [["labels"], ["labels", "review"], ["labels", "agreement"]]
+COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], *DATA, *LABELS]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
 
 
@@ -41,6 +50,9 @@ def test_help_of_every_command(command: list[str], capsys: pytest.CaptureFixture
         ["actions", "fit", "--input", "a", "--output", "b", "--integrator", "rk4"],
         ["doctor", "--verbose"],
         ["data", "verify", "extra"],
+        ["labels", "review"],
+        ["labels", "review", "--output", "a.html", "--samples", "few"],
+        ["labels", "agreement"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +148,21 @@ def test_actions_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert labels["valid"].tolist() == [True, False]
 
 
+def test_actions_fit_by_either_method(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, labels = str(windows(tmp_path / "in.npz")), {}
+    for method in ("joint", "sequential"):
+        output = tmp_path / f"{method}.npz"
+        arguments = ["--input", source, "--output", str(output), "--method", method]
+        assert cli.main(["actions", "fit", *arguments]) == 0
+        labels[method] = output.read_bytes()
+    default = ["--input", source, "--output", str(tmp_path / "default.npz")]
+    assert cli.main(["actions", "fit", *default]) == 0
+    assert (tmp_path / "default.npz").read_bytes() == labels["joint"] != labels["sequential"]
+    with pytest.raises(SystemExit):
+        cli.main(["actions", "fit", *default, "--method", "dense"])
+    assert "invalid choice: 'dense'" in capsys.readouterr().err
+
+
 def test_actions_fit_of_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--input", str(tmp_path / "no.npz"), "--output", str(tmp_path / "out.npz")]
     assert cli.main(["actions", "fit", *arguments]) == 1
@@ -199,3 +226,52 @@ class TestDataVerify:
         assert cli.main(["data", "fetch"]) == 0
         assert cli.main(["data", "verify"]) == 0
         assert "all as in data/manifest.json" in capsys.readouterr().out
+
+
+class TestLabels:
+    @pytest.fixture(autouse=True)
+    def project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A project with a data set of two clips and their labels."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("AVVLA_DATA", str(tmp_path / "raw"))
+        listing = data_set(tmp_path / "raw", recordings(2))
+        manifest.save(listing, cli.MANIFEST)
+        cli.LABELS.mkdir()
+        clips = Clips(listing, tmp_path / "raw")
+        pd.concat(
+            label_rows(Label(source="kinematic"), part.clip_id, part.t0_us, *path_of(part))
+            for part in dataset_windows(clips, 0, 2.0, 0.5)
+        ).to_parquet(cli.LABELS / "chunk_0000.parquet")
+
+    def test_a_sheet_and_the_agreement_of_its_verdicts(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main(["labels", "review", "--samples", "3", "--output", "sheet.html"]) == 0
+        assert "sheet.html: 3 of " in capsys.readouterr().out
+        sheet = Path("sheet.html").read_text()
+        asked = re.findall(r'data-clip="(.*)" data-t0="(.*)" data-command="(.*)"', sheet)
+        assert len(asked) == 3
+        verdicts = [("clip_id", "t0_us", "command", "verdict"), *((*row, "yes") for row in asked)]
+        Path("v.csv").write_text("".join(",".join(row) + "\n" for row in verdicts))
+        assert cli.main(["labels", "agreement", "--verdicts", "v.csv"]) == 0
+        assert capsys.readouterr().out.splitlines()[-1].endswith(" 1.00")
+
+    @pytest.mark.parametrize("samples", ["0", "-3"])
+    def test_no_samples(self, samples: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["labels", "review", "--samples", samples, "--output", "sheet.html"]) == 1
+        assert capsys.readouterr().err == f"avvla: --samples is {samples}, expected 1 or more\n"
+        assert not Path("sheet.html").exists()
+
+    def test_no_labels(self, capsys: pytest.CaptureFixture[str]) -> None:
+        shutil.rmtree(cli.LABELS)
+        assert cli.main(["labels", "review", "--output", "sheet.html"]) == 1
+        assert cli.main(["labels", "agreement", "--verdicts", "v.csv"]) == 1
+        assert capsys.readouterr().err.count("data/labels has no labels: make the labels with") == 2
+
+    def test_no_verdicts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["labels", "agreement", "--verdicts", "v.csv"]) == 1
+        assert capsys.readouterr().err.startswith("avvla: v.csv is missing: save the verdicts")
+
+
+def path_of(part: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return part.xy, part.yaw, part.speed

@@ -42,7 +42,7 @@ def test_parameters_cannot_be_changed() -> None:
         ("policy: {backbone: {nam: tiny}}", "`policy.backbone.nam`; did you mean `name`?"),
         (
             "action: {zzzz: 1}",
-            "unknown parameter `action.zzzz`; known keys: integrator, max_error_m",
+            "unknown parameter `action.zzzz`; known keys: method, integrator, max_error_m",
         ),
         ("1: 2", "1 is 1: keys should be strings"),
         ("train: {steps: 0}", "train.steps is 0: input should be greater than or equal to 1"),
@@ -53,6 +53,7 @@ def test_parameters_cannot_be_changed() -> None:
         ("train: {steps: 1.5}", "train.steps is 1.5: input should be a valid integer"),
         ("train: 3", "train is 3: input should be"),
         ("train:", "train is None: input should be"),
+        ("action: {method: both}", "action.method is 'both': input should be 'joint' or"),
         ("action: {integrator: rk4}", "action.integrator is 'rk4': input should be 'euler' or"),
         ("- seed", "holds list, expected a mapping"),
         ("", "holds NoneType, expected a mapping"),

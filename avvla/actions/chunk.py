@@ -37,6 +37,6 @@ def fit_chunk(
     rows = []
     for part in windows(Clips(listing, data_root), chunk, t0_start_s, t0_stride_s):
         motion = (part.xy, part.yaw, part.speed)
-        fit = fit_actions(*motion, DT_S, action.integrator, action.max_error_m)
+        fit = fit_actions(*motion, DT_S, action.integrator, action.max_error_m, action.method)
         rows.append(action_table(part.clip_id, part.t0_us, fit, action.integrator))
     pq.write_table(pa.concat_tables(rows), path, compression="zstd")

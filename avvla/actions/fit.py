@@ -1,81 +1,35 @@
 """The inverse of the unicycle: from a driven path to an initial speed and 64 actions.
 
-Sequential least squares (Alpamayo's UnicycleAccelCurvatureActionSpace, arXiv 2511.00088): heading,
-then speed, then acceleration, then curvature, each the minimum of
-
-    data term  +  lambda / dt^(2k) ||D_k z||^2  +  ridge ||z||^2
-
-with D_k the k-th difference. A label is fitted through the integrator that decodes it, in the
-terms of `avvla.actions.unicycle`:
-
-    term          unknown   k  data
-    heading       z[0..64]  3  z[i] = yaw[i], with z[0] = 0
-    speed         z[0..64]  3  trapezoid: z[i] u[i] + z[i+1] u[i+1] = 2 (p[i+1] - p[i]) / dt
-                               euler:     z[i] u[i] = (p[i+1] - p[i]) / dt; with z[0] = v0
-    acceleration  z[0..63]  2  z[i] = (v[i+1] - v[i]) / dt
-    curvature     z[0..63]  2  s[i] z[i] = yaw[i+1] - yaw[i], s[i] the distance of the step
-
-Every system is banded; `avvla.actions.banded` solves all windows in one call.
+Two methods behind one function: `joint` (`avvla.actions.joint`), close and smooth, and
+`sequential` (`avvla.actions.sequential`), the reference's. A label is fitted through the
+integrator that decodes it. Whatever the method, |a| <= 9.8 m/s^2, |k| <= 0.33 1/m, and k is 0 in a
+step that begins or ends slower than 0.6 m/s, where it would be noise of the heading over almost no
+distance (NVlabs/alpamayo#113, #114).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from avvla.actions.banded import regulariser, solve, solve_pinned
-from avvla.actions.unicycle import DT_S, HORIZON, Integrator, check_integrator, rollout
-from avvla.actions.validity import (
-    MAX_ACCELERATION,
-    MAX_CURVATURE,
-    first_reason,
-    judge_path,
-    within_bounds,
-)
+from avvla.actions.joint import joint
+from avvla.actions.sequential import initial_speed, sequential
+from avvla.actions.unicycle import DT_S, HORIZON, check_integrator, rollout
+from avvla.actions.validity import BOUNDS, at_bounds, first_reason, judge_path
 from avvla.errors import UserError
 
 HISTORY = 16
 WINDOW = HISTORY + HORIZON
 T0 = HISTORY - 1
 
+Method = Literal["joint", "sequential"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """Weight lambda and ridge of each problem, and the speed below which curvature is 0."""
-
-    heading: tuple[float, float]
-    speed: tuple[float, float]
-    acceleration: tuple[float, float]
-    curvature: tuple[float, float]
-    standstill_mps: float
-
-
-# Alpamayo's constants, with the bounds and the standstill guard of NVlabs/alpamayo#114.
-REFERENCE = Smoothing(
-    heading=(1e-6, 1e-8),
-    speed=(1e-6, 1e-4),
-    acceleration=(1e-4, 1e-4),
-    curvature=(1e-4, 1e-4),
-    standstill_mps=0.6,
-)
-# A path of the Euler vehicle is recovered, not smoothed: with the reference's weights a braking
-# onset of 5 m/s^2 comes back with an acceleration error of 0.40 m/s^2 (rms over the window), here
-# 0.09, and a turn out of standstill, which the 0.6 m/s guard cuts off, goes from ADE 0.050 m to
-# 0.002 m. Logged driving pays in smoothness, mean |jerk| 0.37 to 1.3 m/s^3 (comma2k19). Curvature
-# keeps ten times more weight than acceleration: creeping at 0.2 m/s with 5 mrad of heading noise,
-# 3 % of the windows would otherwise exceed the curvature bound.
-RECOVERY = Smoothing(
-    heading=(1e-8, 1e-8),
-    speed=(1e-8, 1e-6),
-    acceleration=(1e-6, 1e-6),
-    curvature=(1e-5, 1e-5),
-    standstill_mps=0.1,
-)
-SMOOTHING: dict[Integrator, Smoothing] = {"trapezoid": REFERENCE, "euler": RECOVERY}
 
 
 @dataclass(frozen=True)
@@ -107,8 +61,9 @@ def fit_actions(
     dt_s: float,
     integrator: str,
     max_error_m: float,
+    method: str = "joint",
 ) -> Fit:
-    """Fit one label to each window.
+    """Fit one label to each window; the label of a window does not depend on the others.
 
     Args:
         xy: (N, 80, 2) positions [m] in any frame; samples 0..15 are history, t0 is sample 15.
@@ -117,14 +72,17 @@ def fit_actions(
         dt_s: time between samples [s].
         integrator: `euler` or `trapezoid`, the one that will decode the labels.
         max_error_m: a label whose trajectory leaves the path by more is invalid [m].
+        method: `joint` or `sequential`.
 
     Raises:
-        UserError: wrong shapes or an unknown integrator.
+        UserError: wrong shapes, a time step that is no positive number, an unknown integrator or
+            method.
     """
     kind = check_integrator(integrator)
+    check_method(method)
     xy, yaw = np.asarray(xy, np.float64), np.asarray(yaw, np.float64)
     speed = None if speed is None else np.asarray(speed, np.float64)
-    _check_shapes(xy, yaw, speed)
+    _check_windows(xy, yaw, speed, dt_s)
     path_reason = judge_path(xy, yaw, speed, dt_s)
     usable = ~np.isin(path_reason, ("gap", "too short", "nan", "teleport"))
     position, heading = to_local(xy[usable], yaw[usable])
@@ -132,18 +90,20 @@ def fit_actions(
         v0 = initial_speed(position[:, :HISTORY], heading[:, :HISTORY], dt_s)
     else:
         v0 = speed[usable, T0]
-    demanded = sequential(position[:, T0:], heading[:, T0:], v0, dt_s, kind)
-    limits = np.array([MAX_ACCELERATION, MAX_CURVATURE])
-    action = np.clip(demanded, -limits, limits)
-    trajectory = rollout(v0, action, dt_s, kind)[..., :3]
-    error = np.linalg.norm(trajectory[..., :2] - position[:, T0 + 1 :], axis=-1)
+    driven, turned = position[:, T0:], heading[:, T0:]
+    action, moving = sequential(driven, turned, v0, dt_s, kind)
+    if method == "joint":
+        v0, action = joint(driven, turned, v0, action, dt_s, kind)
+    else:
+        action = np.clip(action, -BOUNDS, BOUNDS)
+        action[..., 1] *= moving
+    trajectory: FloatArray = rollout(v0, action, dt_s, kind)[..., :3]
+    off = trajectory[..., :2] - driven[:, 1:]
+    error = np.hypot(off[..., 0], off[..., 1])
     max_error = _spread(error.max(-1), usable)
-    label_reason = first_reason(
-        {
-            "out of bounds": ~within_bounds(_spread(demanded, usable)),
-            "fit error": max_error > max_error_m,
-        }
-    )
+    strays = max_error > max_error_m
+    bounded = at_bounds(_spread(action, usable))
+    label_reason = first_reason({"out of bounds": strays & bounded, "fit error": strays})
     reason = [path or label for path, label in zip(path_reason, label_reason, strict=True)]
     return Fit(
         v0=_spread(v0, usable),
@@ -157,6 +117,18 @@ def fit_actions(
     )
 
 
+def check_method(name: str) -> Method:
+    """`name` as a method.
+
+    Raises:
+        UserError: `name` is none of `METHODS`.
+    """
+    for method in METHODS:
+        if name == method:
+            return method
+    raise UserError(f"method is {name!r}, expected {' or '.join(METHODS)}")
+
+
 def _spread(values: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:
     """The rows of `values` where `usable` (N,) is true, NaN elsewhere."""
     full = np.full((len(usable), *values.shape[1:]), np.nan)
@@ -167,103 +139,15 @@ def _spread(values: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:
 def to_local(xy: FloatArray, yaw: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Positions (N, 80, 2) and unwrapped headings (N, 80) in the frame of sample 15 (t0)."""
     heading = np.unwrap(yaw, axis=-1)
-    cos, sin = np.cos(heading[:, T0]), np.sin(heading[:, T0])
-    rotation = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)
-    local = (xy - xy[:, T0, None]) @ np.swapaxes(rotation, -1, -2)
+    cos, sin = np.cos(heading[:, T0, None]), np.sin(heading[:, T0, None])
+    east, north = np.moveaxis(xy - xy[:, T0, None], -1, 0)
+    local = np.stack([east * cos + north * sin, north * cos - east * sin], -1)
     return local, heading - heading[:, T0, None]
 
 
-def initial_speed(position: FloatArray, heading: FloatArray, dt_s: float) -> FloatArray:
-    """(N,) speed at the last of the history points: positions (N, T, 2), headings (N, T)."""
-    bands, right = _speed_system(position, heading, dt_s, "trapezoid")
-    bands += regulariser(heading.shape[-1], 3, REFERENCE.speed, dt_s)[:, None]
-    return solve(bands, right)[:, -1]
-
-
-def sequential(
-    position: FloatArray, yaw: FloatArray, v0: FloatArray, dt_s: float, integrator: Integrator
-) -> FloatArray:
-    """(N, 64, 2) actions, standstill guarded but not clamped.
-
-    Args:
-        position: (N, 65, 2) positions from t0 on, local frame [m].
-        yaw: (N, 65) headings from t0 on, the first 0 [rad].
-        v0: (N,) speed at t0 [m/s].
-        dt_s: time between samples [s].
-        integrator: the integrator that will decode the actions.
-    """
-    smoothing = SMOOTHING[integrator]
-    heading = fit_heading(yaw, dt_s, smoothing)
-    speed = fit_speed(position, heading, v0, dt_s, integrator, smoothing)
-    acceleration = fit_acceleration(speed, dt_s, smoothing)
-    arc = speed[:, :-1] * dt_s
-    if integrator == "trapezoid":
-        arc = arc + acceleration * (dt_s**2 / 2)
-    curvature = fit_curvature(heading, arc, dt_s, smoothing)
-    slow = np.abs(speed) < smoothing.standstill_mps
-    # Below this speed curvature is heading noise over almost no distance (NVlabs/alpamayo#113).
-    curvature[slow[:, :-1] | slow[:, 1:]] = 0.0
-    return np.stack([acceleration, curvature], -1)
-
-
-def fit_heading(yaw: FloatArray, dt_s: float, smoothing: Smoothing) -> FloatArray:
-    """(N, 65) smoothed headings that start at 0, from (N, 65) measured ones."""
-    bands = regulariser(yaw.shape[-1], 3, smoothing.heading, dt_s)
-    bands[0] += 1.0
-    return solve_pinned(bands, yaw, np.zeros(len(yaw)))
-
-
-def fit_speed(
-    position: FloatArray,
-    heading: FloatArray,
-    v0: FloatArray,
-    dt_s: float,
-    integrator: Integrator,
-    smoothing: Smoothing,
-) -> FloatArray:
-    """(N, 65) speeds that start at `v0` (N,), from positions (N, 65, 2) and headings (N, 65)."""
-    bands, right = _speed_system(position, heading, dt_s, integrator)
-    bands += regulariser(heading.shape[-1], 3, smoothing.speed, dt_s)[:, None]
-    return solve_pinned(bands, right, v0)
-
-
-def fit_acceleration(speed: FloatArray, dt_s: float, smoothing: Smoothing) -> FloatArray:
-    """(N, 64) accelerations from (N, 65) speeds."""
-    bands = regulariser(speed.shape[-1] - 1, 2, smoothing.acceleration, dt_s)
-    bands[0] += 1.0
-    return solve(bands, np.diff(speed) / dt_s)
-
-
-def fit_curvature(
-    heading: FloatArray, arc: FloatArray, dt_s: float, smoothing: Smoothing
-) -> FloatArray:
-    """(N, 64) curvatures from (N, 65) headings and the distance of each step (N, 64)."""
-    penalty = regulariser(arc.shape[-1], 2, smoothing.curvature, dt_s)
-    bands = np.repeat(penalty[:, None], len(arc), axis=1)
-    bands[0] += arc**2
-    return solve(bands, arc * np.diff(heading))
-
-
-def _speed_system(
-    position: FloatArray, heading: FloatArray, dt_s: float, integrator: Integrator
-) -> tuple[FloatArray, FloatArray]:
-    """Normal equations of the speed's data term: bands (4, N, n) and right-hand side (N, n)."""
-    direction = np.stack([np.cos(heading), np.sin(heading)], -1)
-    velocity = np.diff(position, axis=-2) / dt_s
-    bands = np.zeros((4, *heading.shape))
-    right = np.zeros_like(heading)
-    bands[0, :, :-1] = 1.0
-    if integrator == "euler":
-        right[:, :-1] = (direction[:, :-1] * velocity).sum(-1)
-        return bands, right
-    bands[0, :, 1:] += 1.0
-    bands[1, :, :-1] = np.cos(np.diff(heading))
-    right[:, :-1] = 2 * (direction[:, :-1] * velocity).sum(-1)
-    right[:, 1:] += 2 * (direction[:, 1:] * velocity).sum(-1)
-    return bands, right
-
-
-def _check_shapes(xy: FloatArray, yaw: FloatArray, speed: FloatArray | None) -> None:
+def _check_windows(xy: FloatArray, yaw: FloatArray, speed: FloatArray | None, dt_s: float) -> None:
+    if not (math.isfinite(dt_s) and dt_s > 0):
+        raise UserError(f"the time between samples is {dt_s} s, expected {DT_S} s")
     if xy.ndim != 3 or xy.shape[1:] != (WINDOW, 2):
         raise UserError(f"xy has shape {xy.shape}, expected (N, {WINDOW}, 2) at {DT_S} s")
     for name, value in (("yaw", yaw), ("speed v", speed)):

@@ -8,18 +8,26 @@ one reason, the first that applies; "" means valid:
     nan           a value that is not finite although the sample has a pose
     teleport      faster than MAX_SPEED_MPS or MAX_YAW_RATE_RADPS between samples
     side slip     direction of travel and heading differ by more than MAX_SLIP_RAD
-    out of bounds the path demands more than MAX_ACCELERATION or MAX_CURVATURE
+    out of bounds a fit error, and the action is at MAX_ACCELERATION or MAX_CURVATURE: the path
+                  demands more than the vehicle can
     fit error     the re-driven action leaves the path by more than the limit asked for
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+
+from avvla.actions.unicycle import cos_sin
 
 # Bounds of an action: the Alpamayo action space, curvature as released (|k| <= 0.33 is r >= 3 m).
 MAX_ACCELERATION = 9.8
 MAX_CURVATURE = 0.33
+BOUNDS = np.array([MAX_ACCELERATION, MAX_CURVATURE])
+# Curvature is 0 in a step with a slower end (NVlabs/alpamayo#114).
+STANDSTILL_MPS = 0.6
 # Above any road speed (250 km/h) and any yaw rate of a car that grips (comfort asks < 0.95 rad/s).
 MAX_SPEED_MPS = 70.0
 MAX_YAW_RATE_RADPS = 3.0
@@ -42,51 +50,52 @@ def judge_path(xy: FloatArray, yaw: FloatArray, speed: FloatArray | None, dt_s: 
         speed: (N, T) measured speeds [m/s], or None.
         dt_s: time between samples [s].
     """
-    values = [xy[..., 0], xy[..., 1], yaw] + ([] if speed is None else [speed])
-    missing = np.isnan(xy).all(-1) & np.isnan(yaw)
+    x, y = xy[..., 0], xy[..., 1]
+    missing = np.isnan(x) & np.isnan(y) & np.isnan(yaw)
     before = np.logical_and.accumulate(missing, -1)
     after = np.logical_and.accumulate(missing[:, ::-1], -1)[:, ::-1]
     ends = before | after
-    finite: BoolArray = np.all(np.isfinite(np.stack(values)), axis=(0, -1))
+    finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(yaw)
+    if speed is not None:
+        finite &= np.isfinite(speed)
     with np.errstate(invalid="ignore", over="ignore"):
-        moved = np.diff(xy, axis=-2)
+        moved = np.diff(x), np.diff(y)
         turned = np.diff(yaw)
         turned = np.abs(turned - 2 * np.pi * np.round(turned / (2 * np.pi)))
-        distance = np.hypot(moved[..., 0], moved[..., 1])
+        distance = np.hypot(*moved)
         jump = (distance > MAX_SPEED_MPS * dt_s) | (turned > MAX_YAW_RATE_RADPS * dt_s)
         if speed is not None:
             jump |= np.abs(speed[:, 1:]) > MAX_SPEED_MPS
-        slip = slip_angle(moved, yaw[:, :-1])
-        skids = (np.abs(slip) > MAX_SLIP_RAD) & (distance > SLIP_STEP_M)
+        skids = slips(*moved, yaw[:, :-1]) & (distance > SLIP_STEP_M)
     return first_reason(
         {
             "gap": (missing & ~ends).any(-1),
             "too short": ends.any(-1),
-            "nan": ~finite,
+            "nan": ~finite.all(-1),
             "teleport": jump.any(-1),
             "side slip": skids.any(-1),
         }
     )
 
 
-def slip_angle(moved: FloatArray, yaw: FloatArray) -> FloatArray:
-    """Angle from the vehicle's axis to a displacement, in [-pi/2, pi/2]; reversing counts as 0.
+def slips(east: FloatArray, north: FloatArray, yaw: FloatArray) -> BoolArray:
+    """Whether a displacement is off the vehicle's axis by more than MAX_SLIP_RAD, ahead or behind.
 
     Args:
-        moved: (..., 2) displacement [m].
+        east: (...,) displacement along x [m].
+        north: (...,) displacement along y [m].
         yaw: (...,) heading at its start [rad].
     """
-    ahead = moved[..., 0] * np.cos(yaw) + moved[..., 1] * np.sin(yaw)
-    left = moved[..., 1] * np.cos(yaw) - moved[..., 0] * np.sin(yaw)
-    slip: FloatArray = np.arctan2(left * np.where(ahead < 0, -1.0, 1.0), np.abs(ahead))
-    return slip
+    cos, sin = cos_sin(yaw)
+    ahead, left = east * cos + north * sin, north * cos - east * sin
+    off: BoolArray = np.abs(left) > math.tan(MAX_SLIP_RAD) * np.abs(ahead)
+    return off
 
 
-def within_bounds(action: FloatArray) -> BoolArray:
-    """(N,) whether every step of `action` (N, T, 2) is inside the bounds."""
-    inside = np.abs(action) <= (MAX_ACCELERATION, MAX_CURVATURE)
-    every: BoolArray = np.all(inside, axis=(-1, -2))
-    return every
+def at_bounds(action: FloatArray) -> BoolArray:
+    """(N,) whether a step of `action` (N, T, 2) is at a bound."""
+    reached: BoolArray = np.any(np.abs(action) >= BOUNDS, axis=(-1, -2))
+    return reached
 
 
 def first_reason(failed: dict[str, BoolArray]) -> list[str]:

@@ -13,6 +13,7 @@ from html import escape
 
 WIDTH, HEIGHT = 460, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 30, 44
+LEGEND, LETTER = 18, 7.2  # height of the legend's row, width of a letter in it
 STEPS = (1.0, 2.0, 5.0, 10.0)
 # Okabe and Ito's colours, told apart with any colour vision, darkened for lines on white.
 COLOURS = ("#0b62a8", "#c2530a", "#6b7280", "#00795c", "#a8478a")
@@ -93,7 +94,7 @@ def _axes(lines: Sequence[Line], log: bool) -> tuple[_Axis, _Axis]:
     right = max(xs) if max(xs) > min(xs) else min(xs) + 1.0
     return (
         _Axis(min(xs), right, LEFT, WIDTH - RIGHT),
-        _Axis(low, high, HEIGHT - BOTTOM, TOP, log),
+        _Axis(low, high, HEIGHT - BOTTOM, TOP + (LEGEND if len(lines) > 1 else 0), log),
     )
 
 
@@ -114,14 +115,15 @@ def _column(axis: _Axis, tick: float) -> str:
 
 
 def _legend(names: Sequence[str]) -> list[str]:
-    """Names from right to left along the upper edge."""
-    parts, right = [], float(WIDTH - RIGHT)
+    """Names from right to left below the value axis's name."""
+    parts, right, y = [], float(WIDTH - RIGHT), 12 + LEGEND
     for index in reversed(range(len(names))):
-        begin = right - 6.3 * len(names[index])
+        begin = right - LETTER * len(names[index])
         parts.append(
-            f'<line x1="{begin - 24:.1f}" x2="{begin - 5:.1f}" y1="8" y2="8" {_stroke(index)}/>'
+            f'<line x1="{begin - 24:.1f}" x2="{begin - 5:.1f}" y1="{y - 4}" y2="{y - 4}"'
+            f" {_stroke(index)}/>"
         )
-        parts.append(_text(right, 12, "end", names[index]))
+        parts.append(_text(right, y, "end", names[index]))
         right = begin - 36
     return parts
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from avvla.labels.table import label_rows
+from avvla.labels.table import FROM_EVENTS, label_rows
 from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
 from avvla.physical_ai.windows import windows
@@ -33,7 +33,7 @@ def label_chunk(
     """
     clips, rows = Clips(listing, data_root), []
     for part in windows(clips, chunk, t0_start_s, t0_stride_s):
-        events = clips.events(part.clip_id) if label.source == "scenario" else ()
+        events = clips.events(part.clip_id) if label.source in FROM_EVENTS else ()
         motion = (part.xy, part.yaw, part.speed)
         rows.append(label_rows(label, part.clip_id, part.t0_us, *motion, events))
     table = pd.concat(rows, ignore_index=True)

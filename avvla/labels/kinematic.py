@@ -1,4 +1,4 @@
-"""Commands from the driven path alone, without map or camera.
+"""Commands from the driven path alone, without map or camera, and what contradicts a command.
 
 The thresholds are those of NVIDIA's auto-labeller (alpamayo-coc-autolabeler, src/meta_action),
 applied to the 6.4 s after t0; signs: left and counter-clockwise positive. First match wins:
@@ -9,11 +9,15 @@ applied to the 6.4 s after t0; signs: left and counter-clockwise positive. First
     Speed up    mean acceleration >= 0.15 m/s^2 and speed change >= 0.8 m/s
     Follow the lane otherwise
 
-A label from the future path leaks the target: report a constant command beside it.
+What ego motion decides alone is certain. A turn as tight as at a junction is likely: it could be a
+bend. Where a lane change and a curve look alike, "Follow the lane" is ambiguous. A window that fits
+no command (reversing, not finite) is "Follow the lane" as unknown. A label from the future path
+leaks the target: report a constant command beside it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +25,8 @@ from numpy.typing import NDArray
 
 from avvla.actions.fit import T0
 from avvla.actions.unicycle import DT_S, HORIZON
+from avvla.labels.instruction import AMBIGUOUS, LIKELY, NEUTRAL, Instruction, unknown
+from avvla.labels.taxonomy import Command, command
 
 STOP_MPS = 0.12
 STOP_STEPS = 8
@@ -34,9 +40,8 @@ LANE_OFFSET_M = 1.0
 # No car turns by 0.2 rad in less: that is heading noise at standstill.
 MIN_DISTANCE_M = 0.5
 
-# What ego motion decides alone, and what needs a map: a turn or a sharp bend, a lane change or a
-# curve. A window that fits no command (reversing, not finite) has confidence 0.
-CERTAIN, AMBIGUOUS, UNKNOWN = 1.0, 0.5, 0.0
+REVERSES = "reverses, or has values that are not finite"
+_SIDES = {"left": 1, "right": -1}
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
@@ -92,35 +97,33 @@ def motion(xy: FloatArray, yaw: FloatArray, speed: FloatArray) -> Motion:
     )
 
 
-def label_windows(
-    xy: FloatArray, yaw: FloatArray, speed: FloatArray
-) -> tuple[NDArray[np.str_], FloatArray]:
-    """Command text (N,) and confidence (N,) of windows (N, 80, 2), (N, 80), (N, 80), any frame."""
-    does = motion(xy, yaw, speed)
-    rules = [
-        (does.unknown, "Follow the lane", UNKNOWN),
-        (does.stops, "Stop", CERTAIN),
-        (does.turn > 0, "Turn left", AMBIGUOUS),
-        (does.turn < 0, "Turn right", AMBIGUOUS),
-        (does.slows, "Slow down", CERTAIN),
-        (does.speeds_up, "Speed up", CERTAIN),
-        (does.drifts, "Follow the lane", AMBIGUOUS),
-    ]
-    conditions = [condition for condition, _, _ in rules]
-    texts = np.select(conditions, [text for _, text, _ in rules], "Follow the lane")
-    confidence = np.select(conditions, [value for _, _, value in rules], CERTAIN)
-    return texts, confidence
+def label_windows(does: Motion) -> list[Instruction]:
+    """The instruction of each of N windows."""
+    rules = (
+        (does.unknown, unknown(REVERSES)),
+        (does.stops, Instruction(command("Stop"))),
+        (does.turn > 0, Instruction(command("Turn left"), LIKELY)),
+        (does.turn < 0, Instruction(command("Turn right"), LIKELY)),
+        (does.slows, Instruction(command("Slow down"))),
+        (does.speeds_up, Instruction(command("Speed up"))),
+        (does.drifts, Instruction(NEUTRAL, AMBIGUOUS)),
+        (np.full_like(does.unknown, True), Instruction(NEUTRAL)),
+    )
+    first = np.argmax([condition for condition, _ in rules], axis=0)
+    return [rules[i][1] for i in first]
 
 
-def consistent(texts: NDArray[np.str_], does: Motion) -> BoolArray:
+def consistent(commands: Sequence[Command], does: Motion) -> BoolArray:
     """(N,) whether the motion does not contradict the command.
 
-    A command may still lie ahead (a turn after the window), so its absence contradicts nothing;
-    its opposite does, and driving that fits no command.
+    A command may still lie ahead (a turn after the window), so its absence contradicts nothing; its
+    opposite does, and driving that fits no command. The side of a lane change or a nudge is judged
+    by turns only: without a map its offset cannot be told from a curve's.
     """
+    texts = np.array([command.text for command in commands], np.str_)
+    side = np.array([_SIDES.get(command.direction, 0) for command in commands], np.int64)
     opposite = (
-        ((texts == "Turn left") & (does.turn < 0))
-        | ((texts == "Turn right") & (does.turn > 0))
+        (side * does.turn < 0)
         | ((texts == "Go straight") & (does.turn != 0))
         | (np.isin(texts, ("Stop", "Slow down")) & does.speeds_up)
         | (np.isin(texts, ("Speed up", "Speed up to overtake")) & (does.slows | does.stops))

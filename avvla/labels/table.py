@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from avvla.labels.coc import UNKNOWN_SENTENCE
+from avvla.labels.events import explained, told
+from avvla.labels.instruction import CLASSES, Instruction
 from avvla.labels.kinematic import consistent, label_windows, motion
-from avvla.labels.scenario import Instruction, instructions
 from avvla.labels.taxonomy import command
 
 if TYPE_CHECKING:
     from avvla.config import Label
+
+FROM_EVENTS = ("scenario", "ood_reasoning")
+"""Sources that need the events recorded with a clip."""
+SUMMARISED = ("command", "confidence", "consistent", "reason", "text")
+"""Columns that `summary` reads."""
+EXAMPLES = 5
 
 
 def label_rows(
@@ -35,37 +43,69 @@ def label_rows(
         xy: (K, 80, 2) positions [m], any frame; sample 15 is t0.
         yaw: (K, 80) headings [rad].
         speed: (K, 80) speeds [m/s].
-        events: (time [us], text) recorded with the clip, for the source `scenario`.
+        events: (time [us], text) recorded with the clip, for the sources FROM_EVENTS.
 
     Returns:
         K rows sorted by t0_us with clip_id, t0_us, command, decision_longitudinal,
-        decision_lateral, direction, object, cause, source, confidence, consistent.
+        decision_lateral, direction, object, cause, text, source, confidence, reason, consistent.
 
     Raises:
-        UserError: unknown command, or no event at or before a t0.
+        UserError: unknown command, or for `scenario` no event at or before a t0.
     """
-    confidence: NDArray[np.float64] = np.ones(len(t0_us))
+    does = motion(xy, yaw, speed)
     if label.source == "scenario":
-        told = instructions(clip_id, events, t0_us)
+        rows = told(clip_id, events, t0_us)
+    elif label.source == "ood_reasoning":
+        rows = explained(events, t0_us)
     elif label.source == "kinematic":
-        texts, confidence = label_windows(xy, yaw, speed)
-        told = [Instruction(command(str(text)), "", "") for text in texts]
+        rows = label_windows(does)
     else:
-        told = [Instruction(command(label.command), "", "")] * len(t0_us)
-    commands = np.array([one.command.text for one in told], np.str_)
-    rows = pd.DataFrame(
+        rows = [Instruction(command(label.command))] * len(t0_us)
+    table = pd.DataFrame(
         {
-            "clip_id": [clip_id] * len(told),
+            "clip_id": [clip_id] * len(rows),
             "t0_us": np.asarray(t0_us, np.int64),
-            "command": commands,
-            "decision_longitudinal": [one.command.decision_longitudinal for one in told],
-            "decision_lateral": [one.command.decision_lateral for one in told],
-            "direction": [one.command.direction for one in told],
-            "object": [one.object for one in told],
-            "cause": [one.cause for one in told],
-            "source": [label.source] * len(told),
-            "confidence": confidence,
-            "consistent": consistent(commands, motion(xy, yaw, speed)),
+            "command": [one.command.text for one in rows],
+            "decision_longitudinal": [one.command.decision_longitudinal for one in rows],
+            "decision_lateral": [one.command.decision_lateral for one in rows],
+            "direction": [one.command.direction for one in rows],
+            "object": [one.object for one in rows],
+            "cause": [one.cause for one in rows],
+            "text": [one.text for one in rows],
+            "source": [label.source] * len(rows),
+            "confidence": np.array([one.confidence for one in rows], np.float64),
+            "reason": [one.reason for one in rows],
+            "consistent": consistent([one.command for one in rows], does),
         }
     )
-    return rows.sort_values("t0_us", ignore_index=True)
+    return table.sort_values("t0_us", ignore_index=True)
+
+
+def summary(table: pd.DataFrame) -> dict[str, Any]:
+    """Figures of label rows with the columns SUMMARISED.
+
+    Counts of rows by command, by class of confidence, of those that the motion contradicts, and by
+    the reason of those without a command. Of the sentences that are no command: how many there are
+    and the EXAMPLES most frequent, each with its rows.
+    """
+    unread = table["text"][table["reason"].isin(UNKNOWN_SENTENCE)]
+    # By frequency, equals by text, so that the examples do not depend on the order of the rows.
+    sentences = sorted(_counts(unread).items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "n": len(table),
+        "commands": _counts(table["command"]),
+        "confidence": {
+            name: int((table["confidence"] == value).sum()) for name, value in CLASSES.items()
+        },
+        "inconsistent": int((~table["consistent"]).sum()),
+        "no_command": _counts(table["reason"][table["reason"] != ""]),
+        "unknown_sentences": {
+            "different": len(sentences),
+            "rows": len(unread),
+            "examples": dict(sentences[:EXAMPLES]),
+        },
+    }
+
+
+def _counts(column: pd.Series) -> dict[str, int]:
+    return {str(value): int(n) for value, n in column.value_counts().items()}

@@ -24,7 +24,7 @@ from physical_ai_av import PhysicalAIAVDatasetInterface
 
 from avvla.errors import UserError
 from avvla.physical_ai import layout, manifest
-from avvla.physical_ai.camera import FThetaCamera
+from avvla.physical_ai.camera import FThetaCamera, RigExtrinsics
 
 STEP_US = 100_000
 HISTORY_STEPS = 15  # before t0, which is sample 15 of a window
@@ -101,13 +101,20 @@ class Clips:
             events: whether the clips' events count too.
 
         Raises:
-            UserError: the manifest has no such chunk, or events cannot be read.
+            UserError: the manifest has no such chunk, or no events that can be read.
         """
         clips = self.clip_ids(chunk)
-        return {
-            "clips": {clip: self.events(clip) for clip in clips} if events else clips,
-            "files": [file.sha256 for file in self._manifest.of_chunk(chunk)],
+        files = [file.sha256 for file in self._manifest.of_chunk(chunk)]
+        if not events:
+            return {"clips": clips, "files": files}
+        # As text: what is malformed in it concerns one chunk, whose step tells.
+        table = self._reasoning
+        none: dict[str, list[str]] = {clip: [] for clip in clips}
+        told = none | {
+            clip: [str(text) for text in texts]
+            for clip, texts in table[table.index.isin(clips)].groupby(level=0)["events"]
         }
+        return {"clips": told, "files": files}
 
     def t0_grid(self, clip_id: str, start_s: float, stride_s: float) -> NDArray[np.int64]:
         """Times t0 (K,) [us] from `start_s` every `stride_s` that have all a sample needs.
@@ -175,6 +182,14 @@ class Clips:
         """
         return self._open(clip_id).camera
 
+    def extrinsics(self, clip_id: str) -> RigExtrinsics:
+        """Pose of the clip's camera in the rig.
+
+        Raises:
+            UserError: the chunk's calibration has no row for the clip and the camera.
+        """
+        return self._open(clip_id).extrinsics
+
     def events(self, clip_id: str) -> list[tuple[int, str]]:
         """Explained events (time [us], text) of a clip by time; none if it was never annotated.
 
@@ -185,13 +200,9 @@ class Clips:
         if clip_id not in table.index:
             return []
         try:
-            rows = [row for text in table.loc[[clip_id], "events"] for row in json.loads(text)]
-            # NVIDIA's own loader reads `cot`; files with `coc` are about as well.
-            return sorted(
-                (int(row["event_start_timestamp"]), str(row["cot"] if "cot" in row else row["coc"]))
-                for row in rows
-            )
-        except (ValueError, KeyError, TypeError) as error:
+            listed = table.loc[[clip_id], "events"].dropna()
+            return sorted(_event(row) for text in listed for row in json.loads(text))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise UserError(
                 f"clip {clip_id}: malformed events in {layout.REASONING} ({_line(error)}), expected"
                 " a JSON list of objects with event_start_timestamp and cot"
@@ -286,6 +297,18 @@ class _Clip:
             bw_poly=tuple(model.r2th.coef.tolist()),
         )
 
+    @cached_property
+    def extrinsics(self) -> RigExtrinsics:
+        poses = self._feature(layout.SENSOR_EXTRINSICS).sensor_poses
+        if self._camera not in poses:
+            raise UserError(
+                f"clip {self.clip_id}: no extrinsics of {self._camera}, only of {sorted(poses)}"
+            )
+        pose = poses[self._camera]
+        x, y, z = pose.translation.tolist()
+        qx, qy, qz, qw = pose.rotation.as_quat().tolist()
+        return RigExtrinsics((x, y, z), (qx, qy, qz, qw))
+
     def _feature(self, feature: str) -> Any:
         try:
             # NaN makes NumPy warn deep in the package before it is refused.
@@ -296,6 +319,19 @@ class _Clip:
                 f"clip {self.clip_id}: {feature} cannot be read ({_line(error)}): check the files"
                 " with `avvla data verify`"
             ) from error
+
+
+def _event(row: dict[str, Any]) -> tuple[int, str]:
+    """Time [us] and text of an entry of the reasoning file.
+
+    Raises:
+        KeyError, OverflowError, TypeError, ValueError: it has no time of 64 bits or no text.
+    """
+    # NVIDIA's own loader reads `cot`; files with `coc` are about as well.
+    text = row["cot"] if "cot" in row else row["coc"]
+    if not isinstance(text, str):
+        raise TypeError(f"the text is {text!r}")
+    return int(np.int64(int(row["event_start_timestamp"]))), text
 
 
 def _line(error: Exception) -> str:

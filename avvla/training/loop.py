@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from lerobot.processor import PolicyProcessorPipeline
 from lerobot.utils.constants import ACTION, OBS_STATE
+from torch import Tensor
 from tqdm import tqdm
 
 from avvla.config import Params, Train
@@ -89,7 +90,7 @@ def _train(
         chosen = next(order)
         batch = batches.take(chosen)
         batches.drop_heading(batch, settings.heading_dropout, draws)
-        mirror(batch, settings.mirror, draws)
+        mirror(batch, batches.two_sided[chosen], settings.mirror, draws)
         loss, values = _forward(policy, preprocessor, batch, place)
         if not torch.isfinite(loss):
             episodes = sorted({int(training.episode[i]) for i in chosen})
@@ -151,14 +152,14 @@ def shuffled(count: int, settings: Train, seed: int) -> Iterator[list[int]]:
             yield permutation[begin : begin + size]
 
 
-def mirror(batch: dict[str, Any], share: float, generator: torch.Generator) -> None:
+def mirror(
+    batch: dict[str, Any], two_sided: Tensor, share: float, generator: torch.Generator
+) -> None:
     """Show a share of the samples in a mirror: image, heading change, curvature and command.
 
-    At a junction left and right differ by the rule of the road, so its samples stay as they are.
+    Only those that are `two_sided` (B,), where left and right may be exchanged.
     """
-    drawn = torch.rand(len(batch[ACTION]), generator=generator) < share
-    free = [not command.startswith(JUNCTION) for command in batch["task"]]
-    chosen = drawn & torch.tensor(free)
+    chosen = two_sided & (torch.rand(len(batch[ACTION]), generator=generator) < share)
     batch[IMAGE][chosen] = batch[IMAGE][chosen].flip(-1)
     batch[OBS_STATE][chosen, 1] *= -1
     batch[ACTION][chosen, :, 1] *= -1
@@ -177,6 +178,15 @@ class _Batches:
         self._state = torch.from_numpy(samples.state).float()
         self._action = torch.from_numpy(samples.action).float()
         self._command = samples.command
+        # A junction's roads have oncoming traffic: in the mirror it would keep to the left. What
+        # follows the junction in the same episode is told to follow the lane.
+        junctions = {
+            episode
+            for episode, command in zip(samples.episode.tolist(), samples.command, strict=True)
+            if command.startswith(JUNCTION)
+        }
+        self.two_sided = torch.tensor([e not in junctions for e in samples.episode.tolist()])
+        """(N,) whether left and right may be exchanged in a sample."""
 
     def __len__(self) -> int:
         return len(self._state)

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from avvla.actions.files import fit_file
+from avvla.actions.fit import fit_actions
 from avvla.errors import UserError
 
 
@@ -77,7 +79,67 @@ def test_integers_and_single_precision_are_numbers(tmp_path):
         yaw=np.zeros((1, 80), np.float32),
         dt=np.float32(0.1),
     )
-    assert fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "euler").valid.all()
+    assert fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "euler").valid == 1
+
+
+def outputs(path):
+    with np.load(path, allow_pickle=False) as out:
+        return {key: out[key] for key in out}
+
+
+@pytest.mark.parametrize("method", ["joint", "sequential"])
+def test_blocks_do_not_show(tmp_path, monkeypatch, method):
+    """In one block, in blocks of two, deflated, with rows that do not follow each other."""
+    arrays = windows(5)
+    arrays["xy"][2, 50] = np.nan
+    np.savez(tmp_path / "whole.npz", **arrays)
+    np.savez_compressed(tmp_path / "deflated.npz", **arrays)
+    np.savez(tmp_path / "fortran.npz", **{k: np.asfortranarray(v) for k, v in arrays.items()})
+    whole = fit_file(tmp_path / "whole.npz", tmp_path / "a.npz", "euler", method)
+    monkeypatch.setattr("avvla.actions.files.BLOCK", 2)
+    for name in ("whole", "deflated", "fortran"):
+        summary = fit_file(tmp_path / f"{name}.npz", tmp_path / "b.npz", "euler", method)
+        assert (summary.windows, summary.valid) == (whole.windows, whole.valid) == (5, 4)
+        assert summary.ade_mean == pytest.approx(whole.ade_mean)
+        assert (tmp_path / "b.npz").read_bytes() == (tmp_path / "a.npz").read_bytes()
+
+
+def test_the_file_has_what_the_fit_has(tmp_path):
+    arrays = windows(2)
+    np.savez(tmp_path / "in.npz", **arrays)
+    fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "trapezoid")
+    fit = fit_actions(arrays["xy"], arrays["yaw"], arrays["v"], 0.1, "trapezoid", 1.0)
+    for key, value in outputs(tmp_path / "out.npz").items():
+        np.testing.assert_array_equal(value, getattr(fit, key))
+
+
+def test_methods_differ(tmp_path):
+    np.savez(tmp_path / "in.npz", **windows())
+    joint = fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "trapezoid")
+    sequential = fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "trapezoid", "sequential")
+    assert joint.ade_mean < sequential.ade_mean
+    with pytest.raises(UserError, match="method is 'both', expected joint or sequential"):
+        fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "euler", "both")
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
+    n = 20_000
+    np.savez(tmp_path / "in.npz", xy=np.zeros((n, 80, 2)), yaw=np.zeros((n, 80)), dt=0.1)
+    monkeypatch.setattr("avvla.actions.files.BLOCK", 256)
+    tracemalloc.start()
+    fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "euler", "sequential")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.4 * (tmp_path / "in.npz").stat().st_size
+
+
+def test_no_valid_window_has_no_error_to_average(tmp_path):
+    arrays = windows()
+    arrays["yaw"][:] = np.nan
+    np.savez(tmp_path / "in.npz", **arrays)
+    summary = fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "euler")
+    assert (summary.windows, summary.valid) == (3, 0)
+    assert np.isnan(summary.ade_mean)
 
 
 @pytest.mark.parametrize("key", ["xy", "yaw", "dt"])
@@ -140,7 +202,7 @@ def test_a_header_that_promises_too_much(tmp_path):
     np.lib.format.write_array_header_1_0(huge, head)
     with zipfile.ZipFile(tmp_path / "in.npz", "w") as archive:
         archive.writestr("xy.npy", huge.getvalue())
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"cannot be read \(xy.npy promises 1280+ bytes"):
         fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "euler")
 
 

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avvla.actions.unicycle import DT_S, HORIZON, INTEGRATORS, rollout, step
+from avvla.actions.unicycle import (
+    DT_S,
+    HORIZON,
+    INTEGRATORS,
+    cos_sin,
+    integrate,
+    rollout,
+    speeds,
+    step,
+)
 from avvla.errors import UserError
 
 
@@ -67,6 +76,35 @@ def test_reverse_drives_backwards_and_turns_with_the_distance():
     states = rollout(-2.0, np.tile([0.0, 0.05], (HORIZON, 1)))
     assert states[-1, 0] < 0
     assert states[-1, 2] == pytest.approx(-2.0 * DT_S * HORIZON * 0.05)
+
+
+@pytest.mark.parametrize("integrator", INTEGRATORS)
+def test_single_precision_stays_single_and_close(integrator):
+    action, v0 = some_actions(4, 20), np.linspace(-2, 20, 20)
+    single = rollout(v0.astype(np.float32), action.astype(np.float32), integrator=integrator)
+    assert single.dtype == np.float32
+    double = rollout(v0, action, integrator=integrator)
+    assert double.dtype == rollout(1, np.zeros((4, 2), int)).dtype == np.float64
+    np.testing.assert_allclose(single, double, atol=1e-3)
+
+
+@pytest.mark.parametrize("integrator", INTEGRATORS)
+def test_channels_are_those_of_the_rollout(integrator):
+    action, v0 = some_actions(5, 3), np.array([-1.0, 0.0, 8.0])
+    path = integrate(v0, action[..., 0], action[..., 1], DT_S, integrator)
+    states = rollout(v0, action, integrator=integrator)
+    parts = (path.x, path.y, path.yaw[:, 1:], path.speed[:, 1:])
+    np.testing.assert_array_equal(np.stack(parts, -1), states)
+    np.testing.assert_array_equal(path.speed, speeds(v0, action[..., 0], DT_S))
+    np.testing.assert_allclose(np.diff(path.yaw), action[..., 1] * path.arc, atol=1e-12)
+
+
+@given(st.floats(-50, 50))
+def test_cosine_and_sine(angle):
+    cos, sin = cos_sin(np.array([angle, np.pi, -np.pi, 0.0]))
+    expected = [angle, np.pi, -np.pi, 0.0]
+    np.testing.assert_allclose(cos, np.cos(expected), atol=1e-14)
+    np.testing.assert_allclose(sin, np.sin(expected), atol=1e-14)
 
 
 def test_unknown_integrator_is_told():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from avvla.actions.validity import REASONS, first_reason, judge_path, slip_angle, within_bounds
+from avvla.actions.validity import REASONS, at_bounds, first_reason, judge_path, slips
 
 T = 80
 
@@ -67,7 +67,11 @@ def test_absurd_values_are_judged_without_a_warning():
 def test_reversing_is_no_slip():
     xy, yaw, _ = straight(-5.0)
     assert judge_path(xy, yaw, None, 0.1) == [""]
-    assert slip_angle(np.array([-1.0, 0.1]), np.array(0.0)) == pytest.approx(-0.0997, abs=1e-4)
+    angles = np.array([0.0, 0.3, 0.4, 1.5, np.pi - 0.4, np.pi - 0.3, np.pi])
+    for yaw in (0.0, 2.0, -3.0):
+        for side in (-1, 1):
+            off = slips(np.cos(yaw + side * angles), np.sin(yaw + side * angles), np.full(7, yaw))
+            assert off.tolist() == [False, False, True, True, True, False, False]
 
 
 def test_position_noise_at_standstill_is_no_slip():
@@ -78,9 +82,10 @@ def test_position_noise_at_standstill_is_no_slip():
 
 def test_bounds():
     action = np.zeros((3, 64, 2))
-    action[1, 5] = [-9.9, 0.0]
-    action[2, 60] = [9.7, 0.34]
-    assert within_bounds(action).tolist() == [True, False, False]
+    action[0, 7] = [9.79, 0.329]
+    action[1, 5] = [-9.8, 0.0]
+    action[2, 60] = [9.7, 0.33]
+    assert at_bounds(action).tolist() == [False, True, True]
 
 
 def test_reasons_keep_their_order():

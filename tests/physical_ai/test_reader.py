@@ -17,6 +17,7 @@ from physical_ai_av import PhysicalAIAVDatasetInterface
 
 from avvla.errors import UserError
 from avvla.physical_ai import layout, manifest
+from avvla.physical_ai.camera import front_camera_extrinsics
 from avvla.physical_ai.reader import Clips
 from avvla.physical_ai.writer import ClipRecording
 
@@ -117,8 +118,20 @@ def test_camera_and_events(tmp_path: Path) -> None:
     clips = recordings(2)
     reader = _open(tmp_path, [clips[0], dataclasses.replace(clips[1], events=())])
     assert reader.camera(clips[0].clip_id) == camera()
+    pose, written = reader.extrinsics(clips[0].clip_id), front_camera_extrinsics()
+    assert pose.position == pytest.approx(written.position)
+    np.testing.assert_allclose(pose.rotation, written.rotation, atol=1e-12)
     assert reader.events(clips[0].clip_id) == list(EVENTS)
     assert reader.events(clips[1].clip_id) == []
+
+
+def test_a_camera_without_calibration_is_told(tmp_path: Path) -> None:
+    (clip,) = recordings(1)
+    listing = data_set(tmp_path, [clip]).model_copy(update={"camera": "camera_rear"})
+    reader = Clips(listing, tmp_path)
+    for read, named in ((reader.camera, "intrinsics"), (reader.extrinsics, "extrinsics")):
+        with pytest.raises(UserError, match=rf"no {named} of camera_rear, only of \['{CAMERA}'"):
+            read(clip.clip_id)
 
 
 def test_clips_without_a_feature_or_marked_invalid_are_left_out(tmp_path: Path) -> None:
@@ -269,14 +282,33 @@ def test_unusable_egomotion_names_the_clip(tmp_path: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[1]", '[{"cot": "x"}]', '[{"event_start_timestamp": 1}]', "3"]
+    "text",
+    [
+        "{",
+        "[1]",
+        "3",
+        "[" * 100_000,
+        '[{"cot": "x"}]',
+        '[{"event_start_timestamp": 1}]',
+        '[{"event_start_timestamp": 1, "cot": null}]',
+        '[{"event_start_timestamp": Infinity, "cot": "x"}]',
+        '[{"event_start_timestamp": 1e30, "cot": "x"}]',
+    ],
 )
 def test_malformed_events_name_the_clip(tmp_path: Path, text: str) -> None:
     (clip,) = recordings(1)
     reader = _open(tmp_path, [clip])
     _set_events(tmp_path, clip.clip_id, text)
-    with pytest.raises(UserError, match=f"clip {clip.clip_id}: malformed events"):
+    with pytest.raises(UserError, match=f"clip {clip.clip_id}: malformed events") as caught:
         reader.events(clip.clip_id)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_clip_may_be_listed_without_events(tmp_path: Path) -> None:
+    (clip,) = recordings(1)
+    reader = _open(tmp_path, [clip])
+    _set_events(tmp_path, clip.clip_id, None)
+    assert reader.events(clip.clip_id) == []
 
 
 def test_coc_is_read_as_cot_and_no_reasoning_file_is_told(tmp_path: Path) -> None:
@@ -309,7 +341,7 @@ def test_a_flipped_byte_is_harmless_or_a_user_error(
         reader.frames(clip.clip_id, reader.t0_grid(clip.clip_id, 2.0, 0.5))
 
 
-def _set_events(data_root: Path, clip_id: str, text: str) -> None:
+def _set_events(data_root: Path, clip_id: str, text: str | None) -> None:
     (path,) = data_root.rglob(layout.REASONING)
     table = pd.DataFrame({"events": [text]}, index=pd.Index([clip_id], name="clip_id"))
     table.to_parquet(path)

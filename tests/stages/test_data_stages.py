@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from avvla.dataset import split
-from avvla.physical_ai import manifest
+from avvla.physical_ai import layout, manifest
 
 ROOT = Path(__file__).parents[2]
 PARAMS = {
@@ -112,6 +112,22 @@ def test_an_unknown_command_is_one_line(tmp_path):
     assert list((project.folder / "data").iterdir()) == [project.folder / "data/manifest.json"]
 
 
+def test_the_reasoning_of_the_data_set_is_read_as_commands(tmp_path):
+    project = Project(tmp_path / "project", 1, label={"source": "ood_reasoning"})
+    project.run("download")
+    project.run("label")
+    metrics = project.json("results/label/metrics.json")
+    assert metrics["n"] == metrics["confidence"]["certain"] == 6 * 4
+    assert metrics["unknown_sentences"] == {"different": 0, "examples": {}, "rows": 0}
+
+    listing = manifest.load(project.folder / "data/manifest.json")
+    files = tuple(file for file in listing.files if file.path != layout.REASONING)
+    manifest.save(
+        listing.model_copy(update={"files": files}), project.folder / "data/manifest.json"
+    )
+    assert f"the manifest lists no {layout.REASONING}" in project.refuse("label")
+
+
 def test_a_killed_download_goes_on(tmp_path):
     killed, whole = Project(tmp_path / "killed", 2), Project(tmp_path / "whole", 2)
     process = killed.start("download")
@@ -174,7 +190,12 @@ def test_the_stages_give_the_same_bytes_on_any_backend(tmp_path, ray_running):
     }
     assert metrics["label"]["n"] == metrics["fit_actions"]["n"] == 6 * 4
     assert sum(metrics["label"]["commands"].values()) == 24
-    assert metrics["fit_actions"]["ade_max"] < 0.1
+    assert metrics["fit_actions"]["ade_max"] < 0.01
+    labels = metrics["fit_actions"]["statistics"]["synthetic"]
+    assert labels["acceleration"]["released_std"] == 0.68104
+    assert labels["curvature"]["std_ratio"] > 0
+    picture = (project.folder / "results/fit_actions/fits.svg").read_text()
+    assert picture.count('class="title"') == 12
     built = metrics["build_dataset"]
     assert built["train"]["frames"] + built["validation"]["frames"] == sum(
         built["commands"].values()

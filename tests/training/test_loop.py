@@ -85,8 +85,17 @@ def test_heading_dropout_moves_headings_and_nothing_else(samples):
     assert torch.equal(whole["observation.state"], torch.from_numpy(samples.state))
 
 
-def test_a_mirror_swaps_left_and_right_but_not_at_junctions():
-    commands = ["Change lane left", "Turn left", "Follow the lane", "Stop"]
+def test_no_sample_of_an_episode_with_a_junction_is_two_sided(samples):
+    # The factory's episodes: Follow the lane, Turn left, Stop.
+    assert not loop._Batches(samples, blind=False).two_sided.any()
+    command = ("Follow the lane", "Go straight", "Stop", *["Stop"] * 9)
+    batches = loop._Batches(replace(samples, command=command), blind=False)
+    assert batches.two_sided.tolist() == [False] * 3 + [True] * 9
+
+
+def test_a_mirror_swaps_left_and_right_of_two_sided_samples():
+    commands = ["Change lane left", "Change lane left", "Follow the lane", "Stop"]
+    two_sided = torch.tensor([True, False, True, True])
     batch = {
         "observation.images.front_wide": torch.rand(4, 3, 8, 8),
         "observation.state": torch.rand(4, 2),
@@ -95,15 +104,15 @@ def test_a_mirror_swaps_left_and_right_but_not_at_junctions():
     }
     before = deepcopy(batch)
     flip = torch.tensor([1, -1])
-    loop.mirror(batch, 1.0, torch.Generator().manual_seed(0))
-    assert batch["task"] == ["Change lane right", "Turn left", "Follow the lane", "Stop"]
+    loop.mirror(batch, two_sided, 1.0, torch.Generator().manual_seed(0))
+    assert batch["task"] == ["Change lane right", *commands[1:]]
     image = "observation.images.front_wide"
     for name in (image, "observation.state", "action"):
         assert torch.equal(batch[name][1], before[name][1])
     assert torch.equal(batch[image][0], before[image][0].flip(-1))
     assert torch.equal(batch["observation.state"][0], before["observation.state"][0] * flip)
     assert torch.equal(batch["action"][2], before["action"][2] * flip)
-    loop.mirror(batch, 1.0, torch.Generator().manual_seed(0))
+    loop.mirror(batch, two_sided, 1.0, torch.Generator().manual_seed(0))
     assert batch["task"] == commands
     assert torch.equal(batch[image], before[image])
 

@@ -9,7 +9,8 @@ import pytest
 
 from avvla.actions.unicycle import DT_S, rollout
 from avvla.config import Randomisation, Synthetic
-from avvla.labels.scenario import instructions, parse
+from avvla.labels.coc import parse
+from avvla.labels.events import told
 from avvla.physical_ai.writer import ClipRecording
 from avvla.world import expert, recording
 from avvla.world.embedded import EmbeddedWorld
@@ -107,7 +108,7 @@ def test_events_are_commands_with_reasons_from_the_start_on(
     times = [time_us for time_us, _ in clip.events]
     assert times == sorted(set(times))
     assert all(parse(text).cause for _, text in clip.events)
-    found = instructions(clip.clip_id, clip.events, clip.frame_us)
+    found = told(clip.clip_id, clip.events, clip.frame_us)
     texts = {instruction.command.text for instruction in found}
     wanted = {
         "stop": "Stop",

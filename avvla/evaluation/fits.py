@@ -1,0 +1,159 @@
+"""A sheet of fitted labels over the driving that was recorded, as one SVG file.
+
+A row is a window: the path from above in the local frame, the speed and the curvature, recorded
+and fitted. The recorded curvature is the turn of the heading over the distance, step by step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from avvla.actions.fit import T0, Fit, to_local
+from avvla.actions.table import fits
+from avvla.actions.unicycle import DT_S, HORIZON, Integrator, rollout
+from avvla.evaluation.charts import HEIGHT, WIDTH, Line, line_chart
+from avvla.physical_ai.reader import Clips
+
+FloatArray = NDArray[np.float64]
+
+WINDOWS = 12
+TITLE_HEIGHT = 34
+GAP = 16
+LEAST_STEP_M = 0.05
+STYLE = (
+    "text { font-family: sans-serif; font-size: 12px; fill: #4b5563 } "
+    ".name, .title { fill: #111827; font-weight: 600 } .title { font-size: 14px } "
+    ".grid { stroke: #e5e7eb }"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A window and its label; recorded and fitted (65, 4): x, y [m], yaw [rad], speed [m/s]."""
+
+    title: str
+    error_m: float
+    recorded: FloatArray
+    fitted: FloatArray
+    curvature: FloatArray
+    """(64,) fitted curvature [1/m]."""
+
+
+def worst(examples: Iterable[Example], count: int = WINDOWS) -> list[Example]:
+    """The `count` examples that leave their paths furthest, by title where they are alike."""
+    return sorted(examples, key=lambda example: (-example.error_m, example.title))[:count]
+
+
+def examples_of(
+    titles: list[str],
+    xy: FloatArray,
+    yaw: FloatArray,
+    speed: FloatArray,
+    fit: Fit,
+    integrator: Integrator,
+) -> list[Example]:
+    """The worst windows of a fit; those that could not be fitted are left out.
+
+    Args:
+        titles: (N) names of the windows.
+        xy: (N, 80, 2) recorded positions, any frame [m].
+        yaw: (N, 80) recorded headings [rad].
+        speed: (N, 80) recorded speeds [m/s].
+        fit: their labels.
+        integrator: the one that they were fitted with.
+    """
+    fitted = np.flatnonzero(np.isfinite(fit.max_error))
+    order = fitted[np.argsort(-fit.max_error[fitted], kind="stable")][:WINDOWS]
+    position, heading = to_local(xy[order], yaw[order])
+    recorded = np.concatenate([position, heading[..., None], speed[order, :, None]], -1)[:, T0:]
+    start = np.zeros((len(order), 1, 4))
+    start[:, 0, 3] = fit.v0[order]
+    states = rollout(fit.v0[order], fit.action[order], DT_S, integrator)
+    driven = np.concatenate([start, states], 1)
+    return [
+        Example(
+            f"{titles[k]}: ADE {fit.ade[k]:.3f} m, largest error {fit.max_error[k]:.3f} m"
+            + (f", {fit.reason[k]}" if fit.reason[k] else ""),
+            float(fit.max_error[k]),
+            recorded[i],
+            driven[i],
+            fit.action[k, :, 1],
+        )
+        for i, k in enumerate(order)
+    ]
+
+
+def read_examples(table: pa.Table, clips: Clips) -> list[Example]:
+    """The examples of an action table's rows, their windows read again.
+
+    Raises:
+        UserError: a clip cannot be read.
+    """
+    examples = []
+    for row in range(len(table)):
+        one = table.slice(row, 1)
+        (clip_id,), t0_us = one["clip_id"].to_pylist(), one["t0_us"].to_numpy()
+        title, integrator = f"{clip_id}, t0 {t0_us[0] / 1e6:.1f} s", one["integrator"][0].as_py()
+        windows = clips.ego_windows(clip_id, t0_us)
+        examples += examples_of([title], *windows, fits(one), integrator)
+    return examples
+
+
+def sheet(examples: list[Example]) -> str:
+    """An SVG file with a row of three charts for each example."""
+    row_height = TITLE_HEIGHT + HEIGHT
+    width, height = 3 * WIDTH + 2 * GAP, max(len(examples), 1) * (row_height + GAP)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">',
+        f"<style>{STYLE}</style>",
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+    ]
+    for row, example in enumerate(examples):
+        top = row * (row_height + GAP)
+        parts.append(f'<text class="title" x="8" y="{top + 20}">{escape(example.title)}</text>')
+        for column, chart in enumerate(_charts(example)):
+            place = f"translate({column * (WIDTH + GAP)} {top + TITLE_HEIGHT})"
+            sized = chart.replace("<svg ", f'<svg width="{WIDTH}" height="{HEIGHT}" ', 1)
+            parts.append(f'<g transform="{place}">{sized}</g>')
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def _charts(example: Example) -> list[str]:
+    seconds: FloatArray = np.arange(HORIZON + 1, dtype=np.float64) * DT_S
+    recorded, fitted = example.recorded, example.fitted
+    distance = np.hypot(*np.diff(recorded[:, :2], axis=0).T)
+    moved = distance > LEAST_STEP_M
+    turn = np.diff(recorded[:, 2])[moved] / distance[moved]
+    return [
+        line_chart(
+            [_line("recorded", *recorded[:, :2].T), _line("fitted", *fitted[:, :2].T)],
+            "x [m]",
+            "y [m]",
+        ),
+        line_chart(
+            [
+                _line("recorded", seconds, recorded[:, 3]),
+                _line("fitted", seconds, fitted[:, 3]),
+            ],
+            "time [s]",
+            "speed [m/s]",
+        ),
+        line_chart(
+            [
+                _line("recorded", seconds[:-1][moved], turn),
+                _line("fitted", seconds[:-1], example.curvature),
+            ],
+            "time [s]",
+            "curvature [1/m]",
+        ),
+    ]
+
+
+def _line(name: str, x: FloatArray, y: FloatArray) -> Line:
+    return Line(name, list(zip(x.tolist(), y.tolist(), strict=True)))
