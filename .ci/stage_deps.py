@@ -4,59 +4,25 @@
     python .ci/stage_deps.py --write   rewrites the lists
 
 DVC sees only the files that are listed, so a module that is imported by an imported module must be
-in the list too. Imports are read from the syntax tree, those inside functions included.
+in the list too; `avvla.cluster.fingerprint` finds them.
 """
 
 from __future__ import annotations
 
-import ast
 import sys
 from pathlib import Path
 
 import yaml
 
+from avvla.cluster.fingerprint import imports
+
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("avvla/", "stages/")
-TEMPLATES = "templates/*"
 
 
 def code_of(script: Path, root: Path) -> list[str]:
     """Files of avvla and stages that a script is made of, itself included, sorted."""
-    found: set[Path] = set()
-    waiting = [script]
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
-        for name in _imported(path):
-            waiting += _files(name, path.parent, root)
-    # A package's templates are read by its modules.
-    found |= {template for path in found for template in path.parent.glob(TEMPLATES)}
-    return sorted(path.relative_to(root).as_posix() for path in found)
-
-
-def _imported(path: Path) -> list[str]:
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return names
-
-
-def _files(name: str, beside: Path, root: Path) -> list[Path]:
-    """The modules that importing `name` runs: its packages, and itself."""
-    parts = name.split(".")
-    if parts[0] != "avvla":
-        sibling = beside / f"{parts[0]}.py"
-        return (
-            [sibling] if len(parts) == 1 and beside == root / "stages" and sibling.exists() else []
-        )
-    packages = [root.joinpath(*parts[:n]) / "__init__.py" for n in range(1, len(parts) + 1)]
-    module = root.joinpath(*parts).with_suffix(".py")
-    return [path for path in (*packages, module) if path.exists()]
+    return [path.relative_to(root).as_posix() for path in imports(script, root).files]
 
 
 def differences(root: Path) -> dict[str, tuple[list[str], list[str]]]:

@@ -145,7 +145,7 @@ def _data_fetch(_: argparse.Namespace) -> int:
     from avvla.world.synthesis import fetch
 
     wanted = manifest.load(MANIFEST)
-    if fetch(load_params(), host.data_root(), host.workers()) != wanted:
+    if fetch(load_params(), host.data_root(), host.work_root(), host.workers()) != wanted:
         raise UserError(
             f"params.yaml and this version make other logs than {MANIFEST} lists: run `dvc repro`"
         )

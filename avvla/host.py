@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal, get_args
 
 from avvla.errors import UserError
+
+Backend = Literal["local", "ray"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
 def data_root() -> Path:
@@ -26,6 +30,37 @@ def workers() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise UserError(f"AVVLA_WORKERS is {text!r}, expected a whole number of 1 or more")
     return int(text)
+
+
+def backend() -> Backend:
+    """Where a parallel map runs: `$AVVLA_BACKEND`, `local` processes (default) or `ray`.
+
+    Raises:
+        UserError: it is neither.
+    """
+    text = os.environ.get("AVVLA_BACKEND", "local")
+    for known in BACKENDS:
+        if text == known:
+            return known
+    raise UserError(f"AVVLA_BACKEND is {text!r}, expected {' or '.join(BACKENDS)}")
+
+
+def ray_address() -> str | None:
+    """The Ray cluster to join: `$RAY_ADDRESS`, host:port or `auto`, else None for one of our own.
+
+    Raises:
+        UserError: it is in another form.
+    """
+    text = os.environ.get("RAY_ADDRESS")
+    if not text or text == "auto":
+        return text or None
+    name, _, port = text.rpartition(":")
+    if not name or "/" in name or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UserError(
+            f"RAY_ADDRESS is {text!r}, expected the host:port of the cluster's head, or auto; run"
+            " the stage on a node of the cluster"
+        )
+    return text
 
 
 def device() -> str:

@@ -42,8 +42,3 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def chunk_file(folder: Path, chunk: int) -> Path:
-    """The file of one chunk in a folder of shards."""
-    return folder / f"chunk_{chunk:04d}.parquet"

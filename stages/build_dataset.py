@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from _chunks import tell
 from _run import ACTIONS, LABELS, LEROBOT, MANIFEST, replacing_folder, run
 
 from avvla import host
 from avvla.config import Params
-from avvla.dataset.builder import build
-from avvla.dataset.shard import Inputs
+from avvla.dataset.builder import Inputs, build
 from avvla.physical_ai import manifest
 from avvla.results import write_metrics
 
@@ -21,6 +21,7 @@ def build_all(params: Params) -> None:
     with replacing_folder(LEROBOT) as folder:
         metrics = build(inputs, folder, host.workers())
     write_metrics(Path("results/build_dataset/metrics.json"), metrics)
+    tell("build_dataset")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _chunks import tell
 from _run import MANIFEST, run
 
 from avvla import host
@@ -11,7 +12,9 @@ from avvla.world.synthesis import fetch
 
 
 def download(params: Params) -> None:
-    manifest.save(fetch(params, host.data_root(), host.workers()), MANIFEST)
+    listing = fetch(params, host.data_root(), host.work_root(), host.workers())
+    manifest.save(listing, MANIFEST)
+    tell("download")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,23 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     MPLBACKEND="Agg",
 )
-for variable in ("AVVLA_DEVICE", "AVVLA_WORKERS", "AVVLA_BACKEND"):
+for variable in ("AVVLA_DEVICE", "AVVLA_WORKERS", "AVVLA_BACKEND", "RAY_ADDRESS"):
     os.environ.pop(variable, None)
 
 # A busy machine is no failure, and a run that fails must fail again.
 settings.register_profile("avvla", deadline=None, derandomize=True)
 settings.load_profile("avvla")
+
+
+@pytest.fixture(scope="session")
+def ray_running() -> Iterator[None]:
+    """A Ray cluster of two workers on the loopback for all tests, which ends its own processes."""
+    from avvla.cluster.ray_cluster import cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "cluster"), prepend=os.pathsep)
+        with cluster(2):
+            yield
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

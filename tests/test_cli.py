@@ -12,13 +12,13 @@ import yaml
 from factory import data_set, recordings
 
 from avvla import cli, host
-from avvla.config import Dataset, Label, Params
-from avvla.dataset.windows import Windows
-from avvla.dataset.windows import windows as dataset_windows
+from avvla.config import Label, Params
 from avvla.errors import UserError
 from avvla.labels.table import label_rows
 from avvla.physical_ai import manifest
 from avvla.physical_ai.reader import Clips
+from avvla.physical_ai.windows import Windows
+from avvla.physical_ai.windows import windows as dataset_windows
 from avvla.world.synthesis import fetch
 
 DATA = [["data"], ["data", "fetch"], ["data", "verify"]]
@@ -222,7 +222,7 @@ class TestDataVerify:
         synthetic = {"clips": 1, "video_s": 1.0, "camera_width": 32, "camera_height": 18}
         params = Params.model_validate({"dataset": {"synthetic": synthetic}})
         Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
-        manifest.save(fetch(params, host.data_root(), 1), cli.MANIFEST)
+        manifest.save(fetch(params, host.data_root(), host.work_root(), 1), cli.MANIFEST)
         assert cli.main(["data", "fetch"]) == 0
         assert cli.main(["data", "verify"]) == 0
         assert "all as in data/manifest.json" in capsys.readouterr().out
@@ -240,7 +240,7 @@ class TestLabels:
         clips = Clips(listing, tmp_path / "raw")
         pd.concat(
             label_rows(Label(source="kinematic"), part.clip_id, part.t0_us, *path_of(part))
-            for part in dataset_windows(clips, 0, Dataset())
+            for part in dataset_windows(clips, 0, 2.0, 0.5)
         ).to_parquet(cli.LABELS / "chunk_0000.parquet")
 
     def test_a_sheet_and_the_agreement_of_its_verdicts(

@@ -63,6 +63,29 @@ def test_workers_must_be_a_whole_number(text: str, monkeypatch: pytest.MonkeyPat
         host.workers()
 
 
+@pytest.mark.parametrize("text", [None, "local", "ray"])
+def test_backend(text: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if text is not None:
+        monkeypatch.setenv("AVVLA_BACKEND", text)
+    assert host.backend() == (text or "local")
+
+
+@pytest.mark.parametrize("text", ["", "Ray", "slurm"])
+def test_another_backend_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVVLA_BACKEND", text)
+    with pytest.raises(UserError, match=f"AVVLA_BACKEND is '{text}', expected local or ray"):
+        host.backend()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.7:6379", "head:6379", "[fe80::1]:6379", "auto"])
+def test_ray_address(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host.ray_address() is None
+    monkeypatch.setenv("RAY_ADDRESS", text)
+    assert host.ray_address() == text
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    assert host.ray_address() is None
+
+
 def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.device() == "cpu"
     monkeypatch.setenv("AVVLA_DEVICE", "cuda:1")

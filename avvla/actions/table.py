@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from avvla.actions.fit import Fit
-from avvla.actions.unicycle import HORIZON, Integrator
+from avvla.actions.unicycle import DT_S, HORIZON, Integrator, rollout
 from avvla.actions.validity import REASONS
 
 _STEPS = pa.list_(pa.float64(), HORIZON)
@@ -69,6 +69,29 @@ def actions(table: pa.Table) -> NDArray[np.float64]:
         for name in ("acceleration", "curvature")
     ]
     return np.stack(steps, axis=-1)
+
+
+def furthest(table: pa.Table, count: int) -> pa.Table:
+    """The `count` fitted rows that leave their paths furthest, the furthest first."""
+    fitted = table.filter(pc.is_finite(table["max_error"]))
+    keys = [("max_error", "descending"), ("clip_id", "ascending"), ("t0_us", "ascending")]
+    return fitted.take(pc.sort_indices(fitted, keys)[:count])
+
+
+def fits(table: pa.Table) -> Fit:
+    """The fit that a table's rows, of one integrator, were made from."""
+    v0, action = table["v0"].to_numpy(), actions(table)
+    integrators = table["integrator"].unique().to_pylist()
+    return Fit(
+        v0=v0,
+        action=action,
+        trajectory=rollout(v0, action, DT_S, *integrators)[..., :3],
+        ade=table["ade"].to_numpy(),
+        fde=table["fde"].to_numpy(),
+        max_error=table["max_error"].to_numpy(),
+        valid=table["valid"].to_numpy(),
+        reason=table["reason"].to_pylist(),
+    )
 
 
 def summary(table: pa.Table) -> dict[str, object]:

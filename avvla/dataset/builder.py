@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lerobot.datasets.aggregate import aggregate_datasets
 
-from avvla.cluster.chunk_map import map_chunks
+from avvla.cluster.store import Step, Store
+from avvla.config import Build, Params
 from avvla.dataset import split
 from avvla.dataset.shard import (
+    LEROBOT,
     REPO_ID,
-    Inputs,
     Report,
     build_shard,
+    chunk_file,
     frames_per_second,
-    shard_folder,
+    read_report,
 )
 from avvla.errors import UserError
+from avvla.files import hash_file
+from avvla.physical_ai.manifest import Manifest
+from avvla.physical_ai.reader import Clips
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a data set is built from; the store of `build_dataset` in `work` keeps its shards."""
+
+    params: Params
+    listing: Manifest
+    data_root: Path
+    labels: Path
+    actions: Path
+    work: Path
 
 
 def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
@@ -35,14 +52,13 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
             chunk, or parameters that LeRobot's format cannot hold.
     """
     settings = inputs.params.build
-    frames_per_second(inputs.params)
     if settings.image_size % 2:
         raise UserError(
             f"build.image_size is {settings.image_size}, expected an even number: the video stores"
             " colour at half the resolution"
         )
-    chunks = inputs.listing.chunks
-    reports = map_chunks(partial(build_shard, inputs), chunks, workers, "build")
+    folders = shards(inputs, workers)
+    reports = [read_report(folder) for folder in folders]
     clips = [clip for report in reports for clip in report.clips]
     if not clips:
         reasons = ", ".join(f"{count} {reason}" for reason, count in _sum(reports, "dropped"))
@@ -51,15 +67,13 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
             " results/label/metrics.json"
         )
     parts = split.split_clips(clips, settings.validation, inputs.params.seed)
-    shards = [
-        shard_folder(inputs, chunk) / "lerobot"
-        for chunk, report in zip(chunks, reports, strict=True)
-        if report.clips
+    roots = [
+        folder / LEROBOT for folder, report in zip(folders, reports, strict=True) if report.clips
     ]
     aggregate_datasets(
-        [REPO_ID] * len(shards),
+        [REPO_ID] * len(roots),
         REPO_ID,
-        roots=shards,
+        roots=roots,
         aggr_root=root,
         concatenate_videos=False,
         concatenate_data=False,
@@ -69,6 +83,32 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
         video.chmod(0o644)  # LeRobot leaves its temporary file's 600
     split.save(parts, root)
     return _metrics(reports, parts)
+
+
+def shards(inputs: Inputs, workers: int) -> list[Path]:
+    """The finished shards of all chunks."""
+    settings = inputs.params.build
+    # The share held out shapes no shard, and a change of it makes none anew.
+    build = settings.model_copy(update={"validation": Build().validation})
+    logs = {"listing": inputs.listing, "data_root": inputs.data_root}
+    tables = {"labels": inputs.labels, "actions": inputs.actions}
+    fps = frames_per_second(inputs.params.dataset.t0_stride_s)
+    step = Step(build_shard, {"build": build, "fps": fps}, {**logs, **tables})
+    clips = Clips(inputs.listing, inputs.data_root)
+    facts = {
+        chunk: {
+            **clips.facts(chunk),
+            **{name: _hash(folder / chunk_file(chunk)) for name, folder in tables.items()},
+        }
+        for chunk in inputs.listing.chunks
+    }
+    store = Store.of_stage(inputs.work, "build_dataset")
+    return list(store.results(step, facts, workers, "build").values())
+
+
+def _hash(table: Path) -> str | None:
+    """None if it is missing, which the chunk's step tells."""
+    return hash_file(table) if table.exists() else None
 
 
 def _metrics(reports: list[Report], parts: split.Split) -> dict[str, Any]:

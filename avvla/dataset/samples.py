@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 
 from avvla.actions.fit import T0, to_local
 from avvla.actions.table import actions
-from avvla.config import Build
 from avvla.dataset.writer import SHORTEST_EPISODE
 from avvla.errors import UserError
 from avvla.physical_ai.camera import Crop, square_crop
 from avvla.physical_ai.reader import Clips
+
+if TYPE_CHECKING:
+    from avvla.config import Build
 
 KEY = ["clip_id", "t0_us"]
 

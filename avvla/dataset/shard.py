@@ -6,62 +6,34 @@
     trajectory                     (64, 3) driven x, y [m], yaw [rad], local frame
     t0_us                          (1,) time in the clip [us]; the task is the command
 
-A finished shard stays in the work folder, named by the hash of all that it depends on:
-
-    <work>/build_dataset/chunk_0000_<hash>/  lerobot/, report.json
+A finished shard is a folder with report.json and, unless the chunk gave no episode, lerobot/.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lerobot.utils.constants import ACTION, OBS_STATE
 from numpy.typing import NDArray
 
 from avvla.actions.unicycle import HORIZON
-from avvla.cluster.fingerprint import source_digest
-from avvla.config import Params
 from avvla.dataset.samples import ClipSamples, Rows, join, samples
 from avvla.dataset.writer import EpisodeWriter
 from avvla.errors import UserError
 from avvla.features import IMAGE
-from avvla.files import hash_file
 from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
 
+if TYPE_CHECKING:
+    from avvla.config import Build
+
 REPO_ID = "avvla/field_agent"
 TRAJECTORY, T0_US = "trajectory", "t0_us"
-
-SOURCES = (
-    "actions/fit.py",
-    "actions/table.py",
-    "dataset/pixel_stats.py",
-    "dataset/samples.py",
-    "dataset/shard.py",
-    "dataset/video.py",
-    "dataset/writer.py",
-    "physical_ai/camera.py",
-    "physical_ai/reader.py",
-)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a data set is built from; `work` keeps finished shards."""
-
-    params: Params
-    listing: Manifest
-    data_root: Path
-    labels: Path
-    actions: Path
-    work: Path
+LEROBOT, REPORT = "lerobot", "report.json"
 
 
 @dataclass(frozen=True)
@@ -74,16 +46,16 @@ class Report:
     dropped: dict[str, int]
 
 
-def frames_per_second(params: Params) -> int:
+def frames_per_second(t0_stride_s: float) -> int:
     """The data set's frame rate, 1 / dataset.t0_stride_s.
 
     Raises:
         UserError: it is no whole number, which LeRobot needs.
     """
-    rate = 1.0 / params.dataset.t0_stride_s
+    rate = 1.0 / t0_stride_s
     if round(rate) < 1 or abs(rate - round(rate)) > 1e-6:
         raise UserError(
-            f"dataset.t0_stride_s is {params.dataset.t0_stride_s}, which makes {rate:.4g} frames a"
+            f"dataset.t0_stride_s is {t0_stride_s}, which makes {rate:.4g} frames a"
             " second; LeRobot needs a whole number: use 1, 0.5, 0.25, 0.2 or 0.1"
         )
     return round(rate)
@@ -100,56 +72,54 @@ def features(image_size: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def build_shard(inputs: Inputs, chunk: int) -> Report:
-    """Write the shard of a chunk, unless the work folder has it.
+def build_shard(
+    chunk: int,
+    path: Path,
+    *,
+    build: Build,
+    fps: int,
+    listing: Manifest,
+    data_root: Path,
+    labels: Path,
+    actions: Path,
+) -> None:
+    """Write the shard of a chunk from its raw logs and its files in `labels` and `actions`.
 
     Raises:
         UserError: labels, actions or raw logs of the chunk are missing, damaged or not of one
             another.
     """
-    rows = join(inputs.labels / _name(chunk), inputs.actions / _name(chunk))
-    folder = shard_folder(inputs, chunk)
-    if not folder.exists():
-        temporary = folder.with_name(f".{folder.name}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        report = _write(inputs, rows, temporary / "lerobot")
-        (temporary / "report.json").write_text(json.dumps(asdict(report), sort_keys=True))
-        temporary.rename(folder)
-    return Report(**json.loads((folder / "report.json").read_text()))
+    rows = join(labels / chunk_file(chunk), actions / chunk_file(chunk))
+    path.mkdir()
+    report = _write(Clips(listing, data_root), rows, build, fps, path / LEROBOT)
+    (path / REPORT).write_text(json.dumps(asdict(report), sort_keys=True))
 
 
-def shard_folder(inputs: Inputs, chunk: int) -> Path:
-    """Folder of a finished shard; it has no `lerobot` if the chunk gave no episode."""
-    facts = {
-        "actions": hash_file(inputs.actions / _name(chunk)),
-        "build": inputs.params.build.model_dump(exclude={"validation"}),
-        "camera": inputs.listing.camera,
-        "code": source_digest(*SOURCES),
-        "files": [file.sha256 for file in inputs.listing.of_chunk(chunk)],
-        "fps": frames_per_second(inputs.params),
-        "labels": hash_file(inputs.labels / _name(chunk)),
-        "versions": {name: version(name) for name in ("av", "lerobot", "pyarrow")},
-    }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return inputs.work / "build_dataset" / f"chunk_{chunk:04d}_{digest[:16]}"
+def read_report(shard: Path) -> Report:
+    """What a finished shard holds."""
+    return Report(**json.loads((shard / REPORT).read_text()))
 
 
-def _write(inputs: Inputs, rows: Rows, root: Path) -> Report:
+def chunk_file(chunk: int) -> str:
+    """Name of a chunk's label table and of its action table."""
+    return f"chunk_{chunk:04d}.parquet"
+
+
+def _write(logs: Clips, rows: Rows, build: Build, fps: int, root: Path) -> Report:
     clips: list[str] = []
     frames: list[int] = []
     if len(rows.table):
-        logs = Clips(inputs.listing, inputs.data_root)
-        with _create(root, inputs.params, set(rows.table["command"])) as writer:
-            for part in samples(logs, rows, inputs.params.build):
+        commands = set(rows.table["command"])
+        with _create(root, fps, build.image_size, commands) as writer:
+            for part in samples(logs, rows, build):
                 _add_episode(writer, part)
                 clips.append(part.clip_id)
                 frames.append(len(part.t0_us))
     return Report(clips, frames, dict(Counter(rows.table["command"])), rows.dropped)
 
 
-def _create(root: Path, params: Params, commands: set[str]) -> EpisodeWriter:
-    fps, columns = frames_per_second(params), features(params.build.image_size)
+def _create(root: Path, fps: int, image_size: int, commands: set[str]) -> EpisodeWriter:
+    columns = features(image_size)
     return EpisodeWriter(root, REPO_ID, fps, columns, commands, robot_type="ego_vehicle")
 
 
@@ -165,7 +135,3 @@ def _add_episode(writer: EpisodeWriter, part: ClipSamples) -> None:
 
 def _feature(dtype: str, shape: tuple[int, ...], names: list[str] | None) -> dict[str, Any]:
     return {"dtype": dtype, "shape": shape, "names": names}
-
-
-def _name(chunk: int) -> str:
-    return f"chunk_{chunk:04d}.parquet"

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from avvla.actions.fit import T0, Fit, to_local
+from avvla.actions.table import fits
 from avvla.actions.unicycle import DT_S, HORIZON, Integrator, rollout
 from avvla.evaluation.charts import HEIGHT, WIDTH, Line, line_chart
+from avvla.physical_ai.reader import Clips
 
 FloatArray = NDArray[np.float64]
 
@@ -84,6 +87,22 @@ def examples_of(
         )
         for i, k in enumerate(order)
     ]
+
+
+def read_examples(table: pa.Table, clips: Clips) -> list[Example]:
+    """The examples of an action table's rows, their windows read again.
+
+    Raises:
+        UserError: a clip cannot be read.
+    """
+    examples = []
+    for row in range(len(table)):
+        one = table.slice(row, 1)
+        (clip_id,), t0_us = one["clip_id"].to_pylist(), one["t0_us"].to_numpy()
+        title, integrator = f"{clip_id}, t0 {t0_us[0] / 1e6:.1f} s", one["integrator"][0].as_py()
+        windows = clips.ego_windows(clip_id, t0_us)
+        examples += examples_of([title], *windows, fits(one), integrator)
+    return examples
 
 
 def sheet(examples: list[Example]) -> str:

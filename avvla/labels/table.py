@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from avvla.config import Label
 from avvla.labels.coc import UNKNOWN_SENTENCE
 from avvla.labels.events import explained, told
 from avvla.labels.instruction import CLASSES, Instruction
 from avvla.labels.kinematic import consistent, label_windows, motion
 from avvla.labels.taxonomy import command
+
+if TYPE_CHECKING:
+    from avvla.config import Label
 
 FROM_EVENTS = ("scenario", "ood_reasoning")
 """Sources that need the events recorded with a clip."""

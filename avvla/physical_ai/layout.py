@@ -89,6 +89,11 @@ def snapshot(data_root: Path, repo_id: str, revision: str) -> Path:
     return _repository(data_root, repo_id) / "snapshots" / revision
 
 
+def kept_chunks(data_root: Path, repo_id: str) -> Path:
+    """Folder of the chunks that snapshots link to, in a hub cache at `data_root`."""
+    return _repository(data_root, repo_id) / "chunks"
+
+
 def main_reference(data_root: Path, repo_id: str) -> Path:
     """File that names the revision of the branch `main` in a hub cache at `data_root`."""
     return _repository(data_root, repo_id) / "refs" / "main"

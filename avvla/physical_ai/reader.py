@@ -93,6 +93,29 @@ class Clips:
         """
         return {clip: problem for clip, problem in self._problems(chunk).items() if problem}
 
+    def facts(self, chunk: int, *, events: bool = False) -> dict[str, Any]:
+        """What a result made of a chunk depends on: its files' SHA-256 and its usable clips.
+
+        Args:
+            chunk: number of the chunk.
+            events: whether the clips' events count too.
+
+        Raises:
+            UserError: the manifest has no such chunk, or no events that can be read.
+        """
+        clips = self.clip_ids(chunk)
+        files = [file.sha256 for file in self._manifest.of_chunk(chunk)]
+        if not events:
+            return {"clips": clips, "files": files}
+        # As text: what is malformed in it concerns one chunk, whose step tells.
+        table = self._reasoning
+        none: dict[str, list[str]] = {clip: [] for clip in clips}
+        told = none | {
+            clip: [str(text) for text in texts]
+            for clip, texts in table[table.index.isin(clips)].groupby(level=0)["events"]
+        }
+        return {"clips": told, "files": files}
+
     def t0_grid(self, clip_id: str, start_s: float, stride_s: float) -> NDArray[np.int64]:
         """Times t0 (K,) [us] from `start_s` every `stride_s` that have all a sample needs.
 

@@ -9,19 +9,22 @@ the map frame: x, y [m] of the rear axle, yaw [rad], speed [m/s]; in road coordi
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avvla.actions.unicycle import DT_S, step
-from avvla.config import Randomisation
 from avvla.physical_ai.camera import FThetaCamera
 from avvla.world.interface import Metrics, View
 from avvla.world.renderer import Box, Look, Renderer, draw_look, nominal_look
 from avvla.world.road_map import LANE_M
 from avvla.world.scenario import CRUISE_MPS, FOLLOW, Scenario
 from avvla.world.traffic import REAR_OVERHANG_M, Vehicle, advance
+
+if TYPE_CHECKING:
+    from avvla.config import Randomisation
 
 HISTORY_S = 1.5
 EGO_LENGTH_M, EGO_WIDTH_M = 4.6, 1.85

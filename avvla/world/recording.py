@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avvla.actions.unicycle import DT_S
-from avvla.config import Synthetic
 from avvla.physical_ai.camera import FThetaCamera, ideal
 from avvla.physical_ai.writer import ClipRecording, Vehicle
 from avvla.world import expert
 from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
 from avvla.world.scenario import CRUISE_MPS, FAMILIES, FOLLOW, RECORDED_KEY, Scenario, draw_scenario
 from avvla.world.traffic import REAR_OVERHANG_M
+
+if TYPE_CHECKING:
+    from avvla.config import Synthetic
 
 LEAD_S = 1.6
 RELEASE_S = 1.9
@@ -61,7 +64,7 @@ def synthetic_camera(params: Synthetic) -> FThetaCamera:
     return ideal(params.camera_width, params.camera_height, math.radians(HFOV_DEG))
 
 
-def family_of(index: int, clips: int) -> str:
+def family_of(index: int) -> str:
     """The family of a clip: exact shares of MIX, spread evenly over the clips."""
     position = (index * 0.6180339887498949) % 1.0
     shares = np.cumsum([MIX[family] for family in FAMILIES])
@@ -77,7 +80,7 @@ def clip_id(seed: int, index: int) -> str:
 def record(params: Synthetic, seed: int, index: int) -> ClipRecording:
     """Clip `index` of the data set of `seed`."""
     rng = np.random.default_rng([13, seed, index])
-    drawn = draw_scenario(family_of(index, params.clips), RECORDED_KEY, seed, index)
+    drawn = draw_scenario(family_of(index), RECORDED_KEY, seed, index)
     scenario = _for_recording(drawn, rng)
     world = EmbeddedWorld(synthetic_camera(params), params.randomisation)
     lead_in = _lead_in(scenario, rng, params.perturbed)

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from avvla.config import Randomisation
 from avvla.physical_ai.camera import (
     FThetaCamera,
     RigExtrinsics,
     front_camera_extrinsics,
 )
 from avvla.world.road_map import RoadMap
+
+if TYPE_CHECKING:
+    from avvla.config import Randomisation
 
 Colour = tuple[float, float, float]
 Image = NDArray[np.uint8]

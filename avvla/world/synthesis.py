@@ -1,70 +1,42 @@
 """The raw logs of a source in the hub cache: what the download stage brings there.
 
-The source `synthetic` is recorded in the embedded world. Its revision names the parameters and the
-code that determine the bytes, so a changed world is a new snapshot. Chunks are made one by one; a
-receipt, written last, says that one is complete:
+The source `synthetic` is recorded in the embedded world, chunk by chunk, and kept by what made it.
+A snapshot links to its chunks as the hub's links to blobs, and its revision names its content:
 
-    <cache>/datasets--avvla--synthetic/receipts/<revision>/chunk_0000.json
+    <cache>/datasets--avvla--synthetic/chunks/chunk_0000_<hash>/
+    <cache>/datasets--avvla--synthetic/snapshots/<revision>/
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from avvla.cluster.chunk_map import map_chunks
-from avvla.cluster.fingerprint import source_digest
+from avvla.cluster.store import LAST_RUN, Step, Store, free_bytes
 from avvla.config import Params, Synthetic
 from avvla.errors import UserError
-from avvla.files import replacing
 from avvla.physical_ai import layout, manifest
-from avvla.physical_ai.camera import front_camera_extrinsics
 from avvla.physical_ai.manifest import File, Manifest
-from avvla.physical_ai.writer import ClipRow, hub_snapshot, write_chunk, write_metadata
-from avvla.world.recording import FUTURE_S, LEAD_S, record, synthetic_camera
+from avvla.physical_ai.writer import ClipRow, hub_snapshot, write_metadata
+from avvla.world.chunk import RECEIPT, Receipt, record_chunk
+from avvla.world.recording import FUTURE_S, LEAD_S
 
-RECORDING_SOURCES = (
-    "world/*.py",
-    "actions/unicycle.py",
-    "physical_ai/camera.py",
-    "physical_ai/layout.py",
-    "physical_ai/video.py",
-    "physical_ai/writer.py",
-)
 # Smallest sizes seen: 0.1 byte a pixel in the video, 40 bytes a row of egomotion at 100 Hz.
 _PIXEL_BYTES = 0.1
 _EGOMOTION_BYTES_PER_S = 4000
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class RecordedClip(_Record):
-    """A clip's id and its events (time [us], text)."""
-
-    clip_id: str
-    events: tuple[tuple[int, str], ...]
-
-
-class Receipt(_Record):
-    """A complete chunk: its files and its clips."""
-
-    files: tuple[File, ...]
-    clips: tuple[RecordedClip, ...]
-
-
-def fetch(params: Params, data_root: Path, workers: int) -> Manifest:
+def fetch(params: Params, data_root: Path, work: Path, workers: int) -> Manifest:
     """Bring the raw logs of `params.dataset` into the hub cache at `data_root`.
 
-    Chunks that are complete stay as they are; the result does not depend on `workers`.
+    Chunks that are complete stay as they are; the result does not depend on `workers`. What had
+    to be recorded is told in `work`.
 
     Raises:
         UserError: the source is not available in this version, or `data_root` is full or cannot
@@ -75,111 +47,105 @@ def fetch(params: Params, data_root: Path, workers: int) -> Manifest:
             f"dataset.source is {params.dataset.source!r}, which this version cannot fetch yet:"
             " set dataset.source to synthetic"
         )
-    with _writing(data_root):
-        return _synthesise(params, data_root, workers)
+    kept = layout.kept_chunks(data_root, layout.SYNTHETIC_REPO)
+    # Manifests of older checkouts link to chunks, so age is no reason to remove one.
+    store = Store(kept, work / "download" / LAST_RUN, "AVVLA_DATA", keep_days=float("inf"))
+    chunks = _record(params, store, workers)
+    with store.writing():
+        return _snapshot(chunks, params.dataset.camera, data_root)
 
 
-def synthetic_revision(params: Params) -> str:
-    """40 hexadecimal digits that name what a synthetic data set depends on."""
-    facts = {
-        "camera": params.dataset.camera,
-        "code": source_digest(*RECORDING_SOURCES),
-        "seed": params.seed,
-        "synthetic": params.dataset.synthetic.model_dump(),
+def _record(params: Params, store: Store, workers: int) -> dict[int, Path]:
+    """The folders of all chunks; one whose files have not the sizes of its receipt is made anew."""
+    synthetic = params.dataset.synthetic
+    size, clips = synthetic.clips_per_chunk, synthetic.clips
+    members = {
+        chunk: (first, min(first + size, clips))
+        for chunk, first in enumerate(range(0, clips, size))
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:40]
+    settings = {
+        # A chunk does not change when others come.
+        "synthetic": synthetic.model_copy(update={"clips": 1, "clips_per_chunk": 1}),
+        "seed": params.seed,
+        "camera": params.dataset.camera,
+    }
+    step = Step(record_chunk, settings, {"members": members})
+    missing = []
+    for chunk, part in members.items():
+        path = store.path(step, chunk, part)
+        if path.exists() and _receipt(path) is None:
+            store.discard(path)
+        if not path.exists():
+            missing.append(chunk)
+    _require_space(store.folder, synthetic, sum(members[i][1] - members[i][0] for i in missing))
+    return store.results(step, members, workers, "record")
 
 
-def _synthesise(params: Params, data_root: Path, workers: int) -> Manifest:
-    synthetic, camera = params.dataset.synthetic, params.dataset.camera
-    revision = synthetic_revision(params)
-    chunks = range(-(-synthetic.clips // synthetic.clips_per_chunk))
-    snapshot = layout.snapshot(data_root, layout.SYNTHETIC_REPO, revision)
-    receipts = snapshot.parent.parent / "receipts" / revision
-    missing = [chunk for chunk in chunks if _valid_receipt(receipts, snapshot, chunk) is None]
-    _require_space(data_root, synthetic, len(missing))
-    hub_snapshot(data_root, layout.SYNTHETIC_REPO, revision)
-    map_chunks(partial(_record_chunk, params, data_root, receipts), missing, workers, "record")
-    files: list[File] = []
-    rows: list[ClipRow] = []
-    for chunk in chunks:
-        receipt = _valid_receipt(receipts, snapshot, chunk)
-        assert receipt is not None
-        files += receipt.files
+def _receipt(chunk: Path) -> Receipt | None:
+    """The receipt of a chunk whose files are there in the sizes that it says, else None."""
+    try:
+        receipt = Receipt.model_validate_json((chunk / RECEIPT).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+    return None if _damaged(receipt.files, chunk) else receipt
+
+
+def _snapshot(chunks: Mapping[int, Path], camera: str, data_root: Path) -> Manifest:
+    """Join chunks to a snapshot, which appears whole."""
+    parent = layout.snapshot(data_root, layout.SYNTHETIC_REPO, "any").parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=parent, ignore_cleanup_errors=True) as scratch:
+        folder = Path(scratch) / "snapshot"
+        files: list[File] = []
+        rows: list[ClipRow] = []
         present = layout.features(camera)
-        rows += [ClipRow(clip.clip_id, chunk, present, clip.events) for clip in receipt.clips]
-    files += manifest.describe(snapshot, write_metadata(snapshot, rows, camera))
+        for chunk, path in chunks.items():
+            receipt = _receipt(path)
+            assert receipt is not None
+            files += receipt.files
+            rows += [ClipRow(clip.clip_id, chunk, present, clip.events) for clip in receipt.clips]
+        files += manifest.describe(folder, write_metadata(folder, rows, camera))
+        listing = _manifest(files, camera)
+        target = manifest.root(listing, data_root)
+        for chunk, path in chunks.items():
+            for file in listing.of_chunk(chunk):
+                link, place = folder / file.path, target / file.path
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(os.path.relpath(path / file.path, place.parent))
+        if _damaged(listing.files, target):
+            if target.exists():
+                target.rename(Path(scratch) / "damaged")
+            folder.rename(target)
+    hub_snapshot(data_root, layout.SYNTHETIC_REPO, listing.revision)
+    return listing
+
+
+def _manifest(files: Iterable[File], camera: str) -> Manifest:
+    """The manifest of files, its revision made from their paths and hashes."""
+    by_path = tuple(sorted(files, key=lambda file: file.path))
+    content = json.dumps([(file.path, file.sha256) for file in by_path])
     return Manifest(
         source="synthetic",
         repo_id=layout.SYNTHETIC_REPO,
-        revision=revision,
+        revision=hashlib.sha256(content.encode()).hexdigest()[:40],
         camera=camera,
-        files=tuple(sorted(files, key=lambda file: file.path)),
+        files=by_path,
     )
 
 
-def _record_chunk(params: Params, data_root: Path, receipts: Path, chunk: int) -> None:
-    """Record one chunk and write its receipt last."""
-    synthetic, camera = params.dataset.synthetic, params.dataset.camera
-    snapshot = layout.snapshot(data_root, layout.SYNTHETIC_REPO, receipts.name)
-    first = chunk * synthetic.clips_per_chunk
-    indices = range(first, min(first + synthetic.clips_per_chunk, synthetic.clips))
-    clips = [record(synthetic, params.seed, index) for index in indices]
-    with _writing(data_root):
-        paths = write_chunk(
-            snapshot, chunk, clips, synthetic_camera(synthetic), front_camera_extrinsics(), camera
-        )
-        receipt = Receipt(
-            files=manifest.describe(snapshot, paths),
-            clips=tuple(RecordedClip(clip_id=clip.clip_id, events=clip.events) for clip in clips),
-        )
-        with replacing(_receipt_path(receipts, chunk)) as temporary:
-            temporary.write_text(receipt.model_dump_json())
+def _damaged(files: Iterable[File], folder: Path) -> bool:
+    return any(manifest.size_problem(file, folder) for file in files)
 
 
-def _valid_receipt(receipts: Path, snapshot: Path, chunk: int) -> Receipt | None:
-    """The receipt of a chunk whose files are there in the sizes that it says, else None."""
-    try:
-        receipt = Receipt.model_validate_json(_receipt_path(receipts, chunk).read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
-    if any(manifest.size_problem(file, snapshot) for file in receipt.files):
-        return None
-    return receipt
-
-
-def _receipt_path(receipts: Path, chunk: int) -> Path:
-    return receipts / f"chunk_{chunk:04d}.json"
-
-
-def _require_space(data_root: Path, synthetic: Synthetic, chunks: int) -> None:
+def _require_space(folder: Path, synthetic: Synthetic, clips: int) -> None:
     """Refuse to begin where not even the smallest likely size fits."""
     pixels = synthetic.video_s * synthetic.camera_fps * synthetic.camera_width
     pixels *= synthetic.camera_height
     egomotion_s = LEAD_S + synthetic.video_s + FUTURE_S
     clip_bytes = pixels * _PIXEL_BYTES + egomotion_s * _EGOMOTION_BYTES_PER_S
-    clips = min(chunks * synthetic.clips_per_chunk, synthetic.clips)
-    needed, free = round(clips * clip_bytes), _free_bytes(data_root)
+    needed, free = round(clips * clip_bytes), free_bytes(folder)
     if needed > free:
         raise UserError(
-            f"{data_root} has {free} bytes free, {clips} clips need about {needed}:"
+            f"{folder} has {free} bytes free, {clips} clips need about {needed}:"
             " make room, or set AVVLA_DATA to a folder with more"
         )
-
-
-@contextmanager
-def _writing(data_root: Path) -> Iterator[None]:
-    """Tell what the system refuses below `data_root` as a UserError."""
-    try:
-        yield
-    except OSError as error:
-        free_gb = _free_bytes(data_root) / 1e9
-        raise UserError(
-            f"{data_root} cannot be written ({error.strerror}, {free_gb:.1f} GB free): make room,"
-            " or set AVVLA_DATA to another folder"
-        ) from error
-
-
-def _free_bytes(folder: Path) -> int:
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    return shutil.disk_usage(existing).free

@@ -7,7 +7,7 @@ import pytest
 from drives import drives
 
 from avvla.actions.fit import fit_actions
-from avvla.actions.table import SCHEMA, action_table, actions, summary
+from avvla.actions.table import SCHEMA, action_table, actions, fits, furthest, summary
 
 T0_US = np.arange(5, dtype=np.int64) * 500_000
 
@@ -60,3 +60,20 @@ def test_the_summary_counts_all_and_measures_the_valid(fit):
 def test_the_summary_of_nothing_has_no_errors():
     found = summary(SCHEMA.empty_table())
     assert (found["n"], found["valid"], found["ade_mean"], found["fde_max"]) == (0, 0, None, None)
+
+
+def test_the_furthest_rows_come_first_without_those_that_were_not_fitted(fit):
+    table = action_table("clip", T0_US, fit, "euler")
+    order = np.argsort(-np.nan_to_num(fit.max_error, nan=-1.0))[:3]
+    assert furthest(table, 9)["t0_us"].to_pylist() == T0_US[order].tolist()
+    assert furthest(table, 2)["t0_us"].to_pylist() == T0_US[order[:2]].tolist()
+    twins = pa.concat_tables([action_table(clip, T0_US, fit, "euler") for clip in "ba"])
+    assert furthest(twins, 2)["clip_id"].to_pylist() == ["a", "b"]
+
+
+def test_a_fit_is_made_from_its_rows(fit):
+    rows = furthest(action_table("clip", T0_US, fit, "euler"), 9)
+    again, place = fits(rows), rows["t0_us"].to_numpy() // 500_000
+    for name in ("v0", "action", "trajectory", "ade", "fde", "max_error", "valid"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(fit, name)[place])
+    assert again.reason == [fit.reason[row] for row in place]

@@ -13,11 +13,10 @@ from factory import data_set, recordings
 from avvla.actions.fit import fit_actions
 from avvla.actions.table import action_table
 from avvla.config import Params
-from avvla.dataset.builder import build
-from avvla.dataset.shard import Inputs
-from avvla.dataset.windows import windows
+from avvla.dataset.builder import Inputs, build
 from avvla.labels.table import label_rows
 from avvla.physical_ai.reader import Clips
+from avvla.physical_ai.windows import windows
 
 
 def _prepare(folder: Path, n_clips: int, **build: object) -> Inputs:
@@ -33,7 +32,7 @@ def _prepare(folder: Path, n_clips: int, **build: object) -> Inputs:
     clips = Clips(listing, inputs.data_root)
     for chunk in listing.chunks:
         labels, actions = [], []
-        for part in windows(clips, chunk, params.dataset):
+        for part in windows(clips, chunk, 2.0, 0.5):
             fit = fit_actions(part.xy, part.yaw, part.speed, 0.1, "euler", 1.0)
             actions.append(action_table(part.clip_id, part.t0_us, fit, "euler"))
             motion = (part.xy, part.yaw, part.speed)

@@ -8,8 +8,8 @@ import pytest
 from lerobot.datasets import LeRobotDataset
 
 from avvla.config import Params
-from avvla.dataset import split
-from avvla.dataset.builder import build
+from avvla.dataset import shard, split
+from avvla.dataset.builder import build, shards
 from avvla.dataset.shard import REPO_ID
 from avvla.errors import UserError
 
@@ -52,6 +52,33 @@ def test_two_builds_have_the_same_bytes(make_inputs, tmp_path, edit):
 def _contents(root):
     files = [path for path in root.rglob("*") if path.is_file()]
     return {path.relative_to(root): path.read_bytes() for path in files}
+
+
+def test_finished_shards_are_kept(make_inputs, tmp_path, monkeypatch):
+    inputs = make_inputs(4)
+    first = build(inputs, tmp_path / "first", 1)
+    monkeypatch.setattr(shard, "_create", None)
+    assert build(inputs, tmp_path / "second", 1) == first
+    assert _contents(tmp_path / "first") == _contents(tmp_path / "second")
+
+
+def test_a_shard_is_named_by_all_that_shapes_it(make_inputs, edit):
+    inputs = make_inputs(4, validation=0.5)
+
+    def with_params(**sections):
+        merged = inputs.params.model_dump() | {
+            name: inputs.params.model_dump()[name] | values for name, values in sections.items()
+        }
+        return replace(inputs, params=Params.model_validate(merged))
+
+    before = shards(inputs, 1)
+    assert set(shards(with_params(build={"image_size": 64}), 1)).isdisjoint(before)
+    assert set(shards(with_params(dataset={"t0_stride_s": 0.25}), 1)).isdisjoint(before)
+    assert shards(with_params(build={"validation": 0.4}), 1) == before
+    assert shards(with_params(train={"steps": 1}), 1) == before
+    edit(inputs.labels / "chunk_0000.parquet", lambda table: table.assign(command="Stop"))
+    after = shards(inputs, 1)
+    assert (after[0] != before[0], after[1] == before[1]) == (True, True)
 
 
 def test_files_can_be_read_by_others(make_inputs, tmp_path):

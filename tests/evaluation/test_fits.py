@@ -1,11 +1,15 @@
 from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from drives import drives
+from factory import data_set, recordings
 
 from avvla.actions.fit import T0, fit_actions
-from avvla.evaluation.fits import WINDOWS, examples_of, sheet, worst
+from avvla.actions.table import action_table, furthest
+from avvla.evaluation.fits import WINDOWS, examples_of, read_examples, sheet, worst
+from avvla.physical_ai.reader import Clips
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -63,3 +67,17 @@ def test_standstill_and_nothing_can_be_drawn():
     _, examples = made(still)
     ElementTree.fromstring(sheet(examples))
     ElementTree.fromstring(sheet([]))
+
+
+def test_examples_are_read_again_from_tables_and_logs(tmp_path):
+    clips = Clips(data_set(tmp_path, recordings(2)), tmp_path)
+    tables, examples = [], []
+    for clip_id in clips.clip_ids(0):
+        t0_us = clips.t0_grid(clip_id, 2.0, 0.5)
+        motion = clips.ego_windows(clip_id, t0_us)
+        fit = fit_actions(*motion, 0.1, "euler", 1.0)
+        tables.append(action_table(clip_id, t0_us, fit, "euler"))
+        titles = [f"{clip_id}, t0 {t0 / 1e6:.1f} s" for t0 in t0_us]
+        examples += examples_of(titles, *motion, fit, "euler")
+    found = read_examples(furthest(pa.concat_tables(tables), 3), clips)
+    assert sheet(found) == sheet(worst(examples, 3))

@@ -304,6 +304,24 @@ def test_malformed_events_name_the_clip(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_facts_of_a_chunk_are_its_files_its_clips_and_their_events(tmp_path: Path) -> None:
+    clips = recordings(4)
+    listing = data_set(tmp_path, clips, invalid=(clips[1].clip_id,))
+    reader, (first, *_) = Clips(listing, tmp_path), clips
+    files = [file.sha256 for file in listing.of_chunk(0)]
+    assert reader.facts(0) == {"clips": [first.clip_id], "files": files}
+    before = [reader.facts(chunk, events=True) for chunk in (0, 1)]
+    assert list(before[0]["clips"]) == [first.clip_id]
+    _set_events(tmp_path, first.clip_id, "malformed, which concerns its chunk alone")
+    listing = listing.model_copy(update={"files": manifest.describe(
+        manifest.root(listing, tmp_path), [file.path for file in listing.files]
+    )})  # fmt: skip
+    after = [Clips(listing, tmp_path).facts(chunk, events=True) for chunk in (0, 1)]
+    assert after[0]["clips"] == {first.clip_id: ["malformed, which concerns its chunk alone"]}
+    # The file with all events holds no others now, yet clips without any say so.
+    assert after[1]["clips"] == {clip: [] for clip in before[1]["clips"]}
+
+
 def test_a_clip_may_be_listed_without_events(tmp_path: Path) -> None:
     (clip,) = recordings(1)
     reader = _open(tmp_path, [clip])

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from factory import camera, data_set, recordings
 
-from avvla.config import Dataset, Label
-from avvla.dataset.windows import windows
+from avvla.config import Label
 from avvla.labels.table import label_rows
 from avvla.physical_ai.camera import front_camera_extrinsics
 from avvla.physical_ai.reader import Clips
+from avvla.physical_ai.windows import windows
 from avvla.review.samples import COLUMNS, choose
 from avvla.review.sheet import FRAME_WIDTH_PX, cards, path_chart, render, with_path
 
@@ -34,7 +34,7 @@ def drawn(tmp_path_factory):
             [(0, hostile)],
         )
         for chunk in (0, 1)
-        for part in windows(clips, chunk, Dataset())
+        for part in windows(clips, chunk, 2.0, 0.5)
     )
     rows = choose(labels[list(COLUMNS)], 6)
     return clips, rows, cards(clips, rows)

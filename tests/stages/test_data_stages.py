@@ -32,13 +32,16 @@ PARAMS = {
 class Project:
     """A folder with params.yaml and folders of its own for data and work."""
 
-    def __init__(self, folder: Path, workers: int, **sections: object) -> None:
+    def __init__(
+        self, folder: Path, workers: int, backend: str = "local", **sections: object
+    ) -> None:
         self.folder = folder
         folder.mkdir()
         (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS | sections))
         self.environment = os.environ | {
             "AVVLA_DATA": str(folder / "raw"),
             "AVVLA_WORK": str(folder / "work"),
+            "AVVLA_BACKEND": backend,
             "AVVLA_WORKERS": str(workers),
             "HF_HUB_OFFLINE": "1",
             "PYTHONHASHSEED": "0",
@@ -49,6 +52,7 @@ class Project:
             [sys.executable, ROOT / "stages" / f"{stage}.py"],
             cwd=self.folder,
             env=self.environment,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -57,6 +61,11 @@ class Project:
         process = self.start(stage)
         _, errors = process.communicate()
         assert process.returncode == 0, errors
+
+    def counters(self, stage: str) -> tuple[int, int]:
+        """Chunks that the last run of a stage computed and reused."""
+        run = self.json(f"work/{stage}/last_run.json")
+        return run["computed"], run["reused"]
 
     def refuse(self, stage: str) -> str:
         """The one line on standard error of a stage that ends with code 1."""
@@ -123,7 +132,7 @@ def test_a_killed_download_goes_on(tmp_path):
     killed, whole = Project(tmp_path / "killed", 2), Project(tmp_path / "whole", 2)
     process = killed.start("download")
     deadline = time.monotonic() + 60
-    while not list(killed.folder.rglob("receipts/*/*.json")):
+    while not list(killed.folder.glob("raw/*/chunks/chunk_*")):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.kill()
@@ -136,17 +145,43 @@ def test_a_killed_download_goes_on(tmp_path):
     assert manifest.verify(listing, killed.folder / "raw") == []
 
 
+def test_stages_that_are_killed_twenty_times_leave_the_bytes_of_an_undisturbed_run(tmp_path):
+    project = Project(tmp_path / "project", 1)
+    script = [sys.executable, Path(__file__).with_name("kill_stages.py"), ROOT / "stages"]
+    run = subprocess.run(
+        [*script, "4", "5", "11"],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    digests = run.stdout.split()
+    assert len(digests) == 5
+    assert len(set(digests)) == 1
+
+
 @pytest.mark.slow
-def test_the_stages_give_the_same_bytes_with_any_number_of_workers(tmp_path):
-    projects = [Project(tmp_path / "one", 1), Project(tmp_path / "two", 2)]
+def test_the_stages_give_the_same_bytes_on_any_backend(tmp_path, ray_running):
+    import ray
+
+    projects = [
+        Project(tmp_path / "one", 1),
+        Project(tmp_path / "two", 2),
+        Project(tmp_path / "ray", 2, "ray"),
+    ]
+    projects[2].environment["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
     for project in projects:
         for stage in ("download", "label", "fit_actions", "build_dataset"):
             project.run(stage)
-    assert projects[0].outputs() == projects[1].outputs()
+            assert project.counters(stage) == (3, 0)
+    for other in projects[1:]:
+        assert projects[0].outputs() == other.outputs()
     project = projects[0]
     before = project.outputs()
-    for stage in ("label", "fit_actions"):  # whose outputs are there already
+    for stage in ("label", "fit_actions", "build_dataset"):  # whose outputs are there already
         project.run(stage)
+        assert project.counters(stage) == (0, 3)
     assert project.outputs() == before
 
     metrics = {

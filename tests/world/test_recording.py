@@ -34,7 +34,7 @@ EACH = pytest.mark.parametrize("family", list(FAMILIES))
 
 
 def index_of(family: str) -> int:
-    return next(i for i in range(PARAMS.clips) if family_of(i, PARAMS.clips) == family)
+    return next(i for i in range(PARAMS.clips) if family_of(i) == family)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_events_are_commands_with_reasons_from_the_start_on(
 def test_speed_commands_begin_at_the_release_or_at_once() -> None:
     begins = set()
     for index in range(PARAMS.clips):
-        if family_of(index, PARAMS.clips) == "stop":
+        if family_of(index) == "stop":
             clip = record(PARAMS.model_copy(update={"video_s": 0.5}), 7, index)
             begins.add(next(time_us for time_us, text in clip.events if text.startswith("Stop")))
     assert begins <= {-round(LEAD_S * 1e6), round(RELEASE_S * 1e6)}
@@ -180,7 +180,7 @@ def ghosts(monkeypatch: pytest.MonkeyPatch, family: str, clips: int) -> list[Gho
     monkeypatch.setattr(recording, "EmbeddedWorld", Ghost)
     driven = []
     for index in range(clips):
-        if family_of(index, clips) == family:
+        if family_of(index) == family:
             record(PARAMS.model_copy(update={"clips": clips}), 7, index)
             driven.append(Ghost.last)
     return driven
@@ -223,14 +223,14 @@ def test_without_randomisation_the_frames_are_clean() -> None:
 def test_the_shares_of_the_mix_are_kept(clips: int) -> None:
     assert sum(MIX.values()) == pytest.approx(1.0)
     assert set(MIX) == set(FAMILIES)
-    counts = Counter(family_of(index, clips) for index in range(clips))
+    counts = Counter(family_of(index) for index in range(clips))
     for family, share in MIX.items():
         assert abs(counts[family] - share * clips) <= 2.0, family
 
 
 def test_any_run_of_clips_is_mixed() -> None:
     for first in range(0, 700, 100):
-        run = {family_of(index, 800) for index in range(first, first + 100)}
+        run = {family_of(index) for index in range(first, first + 100)}
         assert run == set(FAMILIES)
 
 

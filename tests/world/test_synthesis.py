@@ -1,6 +1,7 @@
 """The synthetic source: resumable, independent of the workers, and clear about a full disk."""
 
 import errno
+import json
 import shutil
 from collections import namedtuple
 
@@ -10,8 +11,8 @@ from avvla.config import Params
 from avvla.errors import UserError
 from avvla.physical_ai import manifest
 from avvla.physical_ai.reader import Clips
-from avvla.world import synthesis
-from avvla.world.synthesis import fetch, synthetic_revision
+from avvla.world import chunk
+from avvla.world.synthesis import fetch
 
 SYNTHETIC = {
     "clips": 5,
@@ -28,15 +29,20 @@ def params(seed=7, dataset=None, **synthetic):
 
 
 @pytest.fixture(scope="session")
-def fetched(tmp_path_factory):
+def work(tmp_path_factory):
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="session")
+def fetched(tmp_path_factory, work):
     root = tmp_path_factory.mktemp("fetched")
-    return root, fetch(params(), root, 1)
+    return root, fetch(params(), root, work, 1)
 
 
 @pytest.fixture
 def root(fetched, tmp_path):
     """A copy of the hub cache to damage."""
-    return shutil.copytree(fetched[0], tmp_path / "hub")
+    return shutil.copytree(fetched[0], tmp_path / "hub", symlinks=True)
 
 
 def _forbid(*_):
@@ -46,7 +52,6 @@ def _forbid(*_):
 def test_the_reader_finds_every_clip(fetched):
     root, listing = fetched
     assert listing.chunks == (0, 1, 2)
-    assert listing.revision == synthetic_revision(params())
     assert manifest.verify(listing, root) == []
     clips = Clips(listing, root)
     ids = [clip_id for chunk in listing.chunks for clip_id in clips.clip_ids(chunk)]
@@ -57,13 +62,13 @@ def test_the_reader_finds_every_clip(fetched):
         assert clips.events(clip_id)
 
 
-def test_workers_do_not_change_the_bytes(fetched, tmp_path):
-    assert fetch(params(), tmp_path, 3) == fetched[1]
+def test_workers_do_not_change_the_bytes(fetched, tmp_path, work):
+    assert fetch(params(), tmp_path, work, 3) == fetched[1]
 
 
-def test_complete_chunks_are_not_made_again(root, fetched, monkeypatch):
-    monkeypatch.setattr(synthesis, "record", _forbid)
-    assert fetch(params(), root, 1) == fetched[1]
+def test_complete_chunks_are_not_made_again(root, fetched, work, monkeypatch):
+    monkeypatch.setattr(chunk, "record", _forbid)
+    assert fetch(params(), root, work, 1) == fetched[1]
 
 
 def _remove(path):
@@ -81,14 +86,14 @@ def _scribble(path):
 @pytest.mark.parametrize(
     ("pattern", "damage"),
     [
-        ("receipts/*/chunk_0001.json", _remove),
-        ("receipts/*/chunk_0001.json", _truncate),
-        ("receipts/*/chunk_0001.json", _scribble),
+        ("chunks/chunk_0001_*/receipt.json", _remove),
+        ("chunks/chunk_0001_*/receipt.json", _truncate),
+        ("chunks/chunk_0001_*/receipt.json", _scribble),
         ("snapshots/*/labels/*/egomotion.chunk_0001.zip", _truncate),
-        ("snapshots/*/calibration/*/camera_intrinsics.chunk_0001.parquet", _remove),
+        ("snapshots/*/calibration/*/camera_intrinsics.chunk_0001.parquet", _truncate),
     ],
 )
-def test_only_an_incomplete_chunk_is_made_again(root, fetched, monkeypatch, pattern, damage):
+def test_only_an_incomplete_chunk_is_made_again(root, fetched, work, monkeypatch, pattern, damage):
     damage(next(next(root.iterdir()).glob(pattern)))
     recorded = []
 
@@ -96,14 +101,37 @@ def test_only_an_incomplete_chunk_is_made_again(root, fetched, monkeypatch, patt
         recorded.append(index)
         return original(synthetic, seed, index)
 
-    original = synthesis.record
-    monkeypatch.setattr(synthesis, "record", record)
-    assert fetch(params(), root, 1) == fetched[1]
+    original = chunk.record
+    monkeypatch.setattr(chunk, "record", record)
+    assert fetch(params(), root, work, 1) == fetched[1]
     assert recorded == [2, 3]
+    assert manifest.verify(fetched[1], root) == []
 
 
-def test_an_interruption_keeps_what_is_complete(fetched, tmp_path, monkeypatch):
-    original = synthesis.record
+@pytest.mark.parametrize("pattern", ["clip_index.parquet", "labels/*/egomotion.chunk_0001.zip"])
+def test_a_damaged_snapshot_is_joined_anew(root, fetched, work, monkeypatch, pattern):
+    snapshot = manifest.root(fetched[1], root)
+    next(snapshot.glob(pattern)).unlink()
+    monkeypatch.setattr(chunk, "record", _forbid)
+    assert fetch(params(), root, work, 1) == fetched[1]
+    assert manifest.verify(fetched[1], root) == []
+    assert list(snapshot.parent.iterdir()) == [snapshot]
+
+
+def test_an_added_chunk_is_recorded_alone(root, fetched, work, monkeypatch):
+    more = fetch(params(clips=7), root, work, 1)
+    assert (
+        json.loads((work / "download/last_run.json").read_text())["reused"] == 2
+    )  # 2 is whole now
+    assert more.revision != fetched[1].revision
+    for number in (0, 1):
+        assert more.of_chunk(number) == fetched[1].of_chunk(number)
+    for listing in (more, fetched[1]):
+        assert manifest.verify(listing, root) == []
+
+
+def test_an_interruption_keeps_what_is_complete(fetched, tmp_path, work, monkeypatch):
+    original = chunk.record
 
     def interrupted(synthetic, seed, index):
         if index == 3:
@@ -111,63 +139,63 @@ def test_an_interruption_keeps_what_is_complete(fetched, tmp_path, monkeypatch):
         return original(synthetic, seed, index)
 
     with monkeypatch.context() as patch:
-        patch.setattr(synthesis, "record", interrupted)
+        patch.setattr(chunk, "record", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            fetch(params(), tmp_path, 1)
-    assert len(list(tmp_path.rglob("receipts/*/*.json"))) == 1
-    assert fetch(params(), tmp_path, 1) == fetched[1]
+            fetch(params(), tmp_path, work, 1)
+    assert len(list(tmp_path.rglob("chunks/*/receipt.json"))) == 1
+    assert fetch(params(), tmp_path, work, 1) == fetched[1]
 
 
-def test_the_revision_is_that_of_what_is_recorded(monkeypatch):
-    revision = synthetic_revision(params())
-    assert len(revision) == 40
-    for other in (params(seed=8), params(clips=6), params(dataset={"camera": "camera_other"})):
-        assert synthetic_revision(other) != revision
-    same = params().model_copy(update={"train": Params().train.model_copy(update={"steps": 1})})
-    assert synthetic_revision(same) == revision
-    monkeypatch.setattr(synthesis, "source_digest", lambda *_: "another world")
-    assert synthetic_revision(params()) != revision
+def test_the_revision_names_the_content(fetched, tmp_path, work, monkeypatch):
+    original = chunk.record
+    monkeypatch.setattr(
+        chunk, "record", lambda synthetic, seed, index: original(synthetic, 8, index)
+    )
+    other = fetch(params(), tmp_path, work, 1)
+    assert other.revision != fetched[1].revision
+    monkeypatch.undo()
+    assert fetch(params(seed=8), tmp_path, work, 1).revision == other.revision
 
 
 @pytest.mark.parametrize("source", ["nvidia", "l2d", "hdf5"])
-def test_other_sources_are_refused(tmp_path, source):
+def test_other_sources_are_refused(tmp_path, work, source):
     with pytest.raises(UserError, match=rf"{source}.* cannot fetch yet.*to synthetic"):
-        fetch(params(dataset={"source": source}), tmp_path / "hub", 1)
+        fetch(params(dataset={"source": source}), tmp_path / "hub", work, 1)
     assert not (tmp_path / "hub").exists()
 
 
-def test_too_little_space_is_told_before_the_work(tmp_path, monkeypatch):
+def test_too_little_space_is_told_before_the_work(tmp_path, work, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**6, 10**6, 1000))
-    monkeypatch.setattr(synthesis, "record", _forbid)
+    monkeypatch.setattr(chunk, "record", _forbid)
     with pytest.raises(UserError, match=r"1000 bytes free, 5 clips need about \d+: .*AVVLA_DATA"):
-        fetch(params(), tmp_path, 1)
+        fetch(params(), tmp_path, work, 1)
 
 
-def test_the_needed_space_is_no_more_than_the_real(fetched, tmp_path, monkeypatch):
+def test_the_needed_space_is_no_more_than_the_real(fetched, tmp_path, work, monkeypatch):
     real = sum(file.bytes for file in fetched[1].files)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(real, 0, real))
-    fetch(params(), tmp_path, 1)
+    fetch(params(), tmp_path, work, 1)
 
 
-def test_a_disk_that_fills_up_is_told(tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_is_told(tmp_path, work, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(synthesis, "write_chunk", full)
+    monkeypatch.setattr(chunk, "write_chunk", full)
     with pytest.raises(UserError, match=r"^record chunk 0000, 0001, 0002: .*No space.*AVVLA_DATA"):
-        fetch(params(), tmp_path, 1)
+        fetch(params(), tmp_path, work, 1)
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, work):
     (tmp_path / "file").touch()
     with pytest.raises(
-        UserError, match=r"file/hub cannot be written \(Not a directory.*AVVLA_DATA"
+        UserError, match=r"file/hub/.* cannot be written \(Not a directory.*AVVLA_DATA"
     ):
-        fetch(params(), tmp_path / "file" / "hub", 1)
+        fetch(params(), tmp_path / "file" / "hub", work, 1)
 
 
-def test_too_short_a_video_is_told(tmp_path):
+def test_too_short_a_video_is_told(tmp_path, work):
     with pytest.raises(UserError, match=r"1 frames .*raise dataset.synthetic.video_s"):
-        fetch(params(video_s=0.2, clips=1), tmp_path, 1)
+        fetch(params(video_s=0.2, clips=1), tmp_path, work, 1)

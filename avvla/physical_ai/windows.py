@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from avvla.config import Dataset
 from avvla.errors import UserError
 from avvla.physical_ai.reader import Clips
 
@@ -27,8 +26,10 @@ class Windows:
     speed: NDArray[np.float64]
 
 
-def windows(clips: Clips, chunk: int, dataset: Dataset) -> Iterator[Windows]:
+def windows(clips: Clips, chunk: int, t0_start_s: float, t0_stride_s: float) -> Iterator[Windows]:
     """The windows of each clip of a chunk, by clip id; clips without any are left out.
+
+    The parameters `dataset.t0_start_s` and `dataset.t0_stride_s` say where the t0 of a clip are.
 
     Raises:
         UserError: no clip of the chunk has one.
@@ -36,13 +37,13 @@ def windows(clips: Clips, chunk: int, dataset: Dataset) -> Iterator[Windows]:
     clip_ids = clips.clip_ids(chunk)
     empty = True
     for clip_id in clip_ids:
-        t0_us = clips.t0_grid(clip_id, dataset.t0_start_s, dataset.t0_stride_s)
+        t0_us = clips.t0_grid(clip_id, t0_start_s, t0_stride_s)
         if len(t0_us):
             empty = False
             yield Windows(clip_id, t0_us, *clips.ego_windows(clip_id, t0_us))
     if empty:
         raise UserError(
-            f"none of {len(clip_ids)} clips has a t0 from {dataset.t0_start_s} s on with a camera"
+            f"none of {len(clip_ids)} clips has a t0 from {t0_start_s} s on with a camera"
             " frame, 1.5 s of egomotion before it and 6.4 s after it: lower dataset.t0_start_s or"
             " use longer clips"
         )

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 from factory import data_set, recordings
 
-from avvla.config import Dataset
-from avvla.dataset.windows import windows
 from avvla.errors import UserError
 from avvla.physical_ai.reader import Clips
+from avvla.physical_ai.windows import windows
 
 
 def test_each_clip_gives_its_windows(tmp_path):
     clips = Clips(data_set(tmp_path, recordings(2)), tmp_path)
-    parts = list(windows(clips, 0, Dataset()))
+    parts = list(windows(clips, 0, 2.0, 0.5))
     assert [part.clip_id for part in parts] == clips.clip_ids(0)
     assert parts[0].t0_us.tolist() == [2_000_000, 2_500_000, 3_000_000, 3_500_000]
     xy, yaw, speed = clips.ego_windows(parts[0].clip_id, parts[0].t0_us)
@@ -24,4 +23,4 @@ def test_each_clip_gives_its_windows(tmp_path):
 def test_a_chunk_without_any_is_refused(tmp_path):
     clips = Clips(data_set(tmp_path, recordings(2)), tmp_path)
     with pytest.raises(UserError, match=r"none of 2 clips has a t0 from 9.0 s on"):
-        list(windows(clips, 0, Dataset(t0_start_s=9.0)))
+        list(windows(clips, 0, 9.0, 0.5))
