@@ -33,7 +33,7 @@ stage_deps = tool(ROOT / ".ci/stage_deps.py")
 class Clone:
     """A copy of the project's files with raw logs, work folder and DVC state of its own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, backend="local"):
         self.root = folder / "project"
         listed = subprocess.run(
             ["git", "ls-files", "-co", "--exclude-standard"],
@@ -48,6 +48,7 @@ class Clone:
                 shutil.copy2(ROOT / name, self.root / name)
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            "AVVLA_BACKEND": backend,
             "AVVLA_DATA": str(folder / "raw"),
             "AVVLA_WORK": str(folder / "work"),
             "AVVLA_WORKERS": "2",
@@ -104,8 +105,8 @@ def clone(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_a_run_that_is_killed_in_every_stage_ends_with_the_same_bytes(clone, tmp_path):
-    other = Clone(tmp_path)
+def test_a_run_on_ray_that_is_killed_in_every_stage_ends_with_the_same_bytes(clone, tmp_path):
+    other = Clone(tmp_path, "ray")
     for place, stage in enumerate(STAGES):
         other.kill_while_running(stage, after_s=3.0 + 1.5 * place)
         result = other.run("dvc", "repro", "-s", stage, check=False)

@@ -165,19 +165,13 @@ def test_stages_that_are_killed_twenty_times_leave_the_bytes_of_an_undisturbed_r
 def test_the_stages_give_the_same_bytes_on_any_backend(tmp_path, ray_running):
     import ray
 
-    projects = [
-        Project(tmp_path / "one", 1),
-        Project(tmp_path / "two", 2),
-        Project(tmp_path / "ray", 2, "ray"),
-    ]
-    projects[2].environment["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
-    for project in projects:
-        for stage in ("download", "label", "fit_actions", "build_dataset"):
-            project.run(stage)
-            assert project.counters(stage) == (3, 0)
-    for other in projects[1:]:
-        assert projects[0].outputs() == other.outputs()
-    project = projects[0]
+    project, remote = Project(tmp_path / "local", 1), Project(tmp_path / "ray", 2, "ray")
+    remote.environment["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
+    for stage in ("download", "label", "fit_actions", "build_dataset"):
+        for each in (project, remote):
+            each.run(stage)
+            assert each.counters(stage) == (3, 0)
+    assert project.outputs() == remote.outputs()
     before = project.outputs()
     for stage in ("label", "fit_actions", "build_dataset"):  # whose outputs are there already
         project.run(stage)

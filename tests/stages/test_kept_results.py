@@ -68,6 +68,15 @@ def test_an_added_chunk_is_computed_alone(make, capsys):
     assert grown.outputs() == whole.outputs()
 
 
+def test_two_processes_change_nothing(make, monkeypatch):
+    projects = [make("one"), make("two")]
+    for workers, project in enumerate(projects, 1):
+        monkeypatch.setenv("AVVLA_WORKERS", str(workers))
+        for stage in RUNS:
+            project.run(stage)
+    assert projects[0].outputs() == projects[1].outputs()
+
+
 def test_a_parameter_concerns_the_stages_that_read_it(make):
     project = make("project")
     for stage in RUNS:
