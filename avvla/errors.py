@@ -1,4 +1,4 @@
-"""The one exception that a person is meant to read."""
+"""The one exception that a person is meant to read, and the check that raises it most."""
 
 
 class UserError(Exception):
@@ -7,3 +7,15 @@ class UserError(Exception):
     Stages and the command line print its text to standard error and exit with code 1; every other
     exception is a defect of avvla and keeps its traceback.
     """
+
+
+def one_of[Name: str](what: str, given: str, known: tuple[Name, ...]) -> Name:
+    """`given` as one of the `known` names; `what` says in the message whose name it is.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    for name in known:
+        if given == name:
+            return name
+    raise UserError(f"{what} is {given!r}, expected {' or '.join(known)}")

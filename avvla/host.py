@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal, get_args
 
-from avvla.errors import UserError
+from avvla.errors import UserError, one_of
 
 Backend = Literal["local", "ray"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -38,11 +38,7 @@ def backend() -> Backend:
     Raises:
         UserError: it is neither.
     """
-    text = os.environ.get("AVVLA_BACKEND", "local")
-    for known in BACKENDS:
-        if text == known:
-            return known
-    raise UserError(f"AVVLA_BACKEND is {text!r}, expected {' or '.join(BACKENDS)}")
+    return one_of("AVVLA_BACKEND", os.environ.get("AVVLA_BACKEND", "local"), BACKENDS)
 
 
 def ray_address() -> str | None:

@@ -20,7 +20,7 @@ from avvla.actions.joint import joint
 from avvla.actions.sequential import initial_speed, sequential
 from avvla.actions.unicycle import DT_S, HORIZON, check_integrator, rollout
 from avvla.actions.validity import BOUNDS, at_bounds, first_reason, judge_path
-from avvla.errors import UserError
+from avvla.errors import UserError, one_of
 
 HISTORY = 16
 WINDOW = HISTORY + HORIZON
@@ -123,10 +123,7 @@ def check_method(name: str) -> Method:
     Raises:
         UserError: `name` is none of `METHODS`.
     """
-    for method in METHODS:
-        if name == method:
-            return method
-    raise UserError(f"method is {name!r}, expected {' or '.join(METHODS)}")
+    return one_of("method", name, METHODS)
 
 
 def _spread(values: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:

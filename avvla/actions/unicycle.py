@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from avvla.errors import UserError
+from avvla.errors import one_of
 
 HORIZON = 64
 DT_S = 0.1
@@ -53,10 +53,7 @@ def check_integrator(name: str) -> Integrator:
     Raises:
         UserError: `name` is none of `INTEGRATORS`.
     """
-    for integrator in INTEGRATORS:
-        if name == integrator:
-            return integrator
-    raise UserError(f"integrator is {name!r}, expected {' or '.join(INTEGRATORS)}")
+    return one_of("integrator", name, INTEGRATORS)
 
 
 def rollout(
