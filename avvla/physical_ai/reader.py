@@ -8,41 +8,25 @@ egomotion exist. Poses are returned in the clip's anchor frame, times are int64 
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import av
 import huggingface_hub.constants
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 from physical_ai_av import PhysicalAIAVDatasetInterface
 
 from avvla.errors import UserError
 from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.camera import FThetaCamera, RigExtrinsics
+from avvla.physical_ai.clip import UNREADABLE, Clip, line_of
 
 STEP_US = 100_000
 HISTORY_STEPS = 15  # before t0, which is sample 15 of a window
 FUTURE_STEPS = 64
 WINDOW_US = np.arange(-HISTORY_STEPS, FUTURE_STEPS + 1, dtype=np.int64) * STEP_US
-
-# What the package lets through of damaged files. LookupError: no row or member of the clip, empty
-# tables. ValueError: unsorted times, NaN, no parquet. EOFError: a cut stream.
-_UNREADABLE = (
-    LookupError,
-    ValueError,
-    OSError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    av.FFmpegError,
-    pa.ArrowException,
-)
 
 
 class Clips:
@@ -70,12 +54,12 @@ class Clips:
                 token=False,
                 confirm_download_threshold_gb=float("inf"),
             )
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UserError(
-                f"metadata in {self._snapshot} cannot be read ({_line(error)}): {manifest.FETCH}"
+                f"metadata in {self._snapshot} cannot be read ({line_of(error)}): {manifest.FETCH}"
             ) from error
         self._checked: set[int] = set()
-        self._clip: _Clip | None = None
+        self._clip: Clip | None = None
 
     def clip_ids(self, chunk: int) -> list[str]:
         """Usable clips of a chunk, sorted: valid, with egomotion and camera.
@@ -168,9 +152,9 @@ class Clips:
             return np.empty((0, video.stream.height, video.stream.width, 3), np.uint8)
         try:
             images, _ = video.decode_images_from_timestamps(np.asarray(t0_us, dtype=np.int64))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UserError(
-                f"clip {clip_id}: no frames at {list(t0_us)} us ({_line(error)})"
+                f"clip {clip_id}: no frames at {list(t0_us)} us ({line_of(error)})"
             ) from error
         return np.asarray(images, dtype=np.uint8)
 
@@ -204,8 +188,8 @@ class Clips:
             return sorted(_event(row) for text in listed for row in json.loads(text))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise UserError(
-                f"clip {clip_id}: malformed events in {layout.REASONING} ({_line(error)}), expected"
-                " a JSON list of objects with event_start_timestamp and cot"
+                f"clip {clip_id}: malformed events in {layout.REASONING} ({line_of(error)}),"
+                " expected a JSON list of objects with event_start_timestamp and cot"
             ) from error
 
     @cached_property
@@ -217,9 +201,9 @@ class Clips:
             )
         try:
             return pd.read_parquet(self._snapshot / layout.REASONING)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UserError(
-                f"{layout.REASONING} in {self._snapshot} cannot be read ({_line(error)}):"
+                f"{layout.REASONING} in {self._snapshot} cannot be read ({line_of(error)}):"
                 f" {manifest.FETCH}"
             ) from error
 
@@ -238,7 +222,7 @@ class Clips:
         invalid = of_chunk.index[~of_chunk["clip_is_valid"].astype(bool)]
         return problems | dict.fromkeys(invalid, "marked as not valid")
 
-    def _open(self, clip_id: str) -> _Clip:
+    def _open(self, clip_id: str) -> Clip:
         if self._clip is None or self._clip.clip_id != clip_id:
             if clip_id not in self._interface.clip_index.index:
                 raise UserError(f"clip {clip_id} is not in {self._snapshot / layout.CLIP_INDEX}")
@@ -246,7 +230,7 @@ class Clips:
             if chunk not in self._checked:
                 self._check_sizes(self._manifest.of_chunk(chunk))
                 self._checked.add(chunk)
-            self._clip = _Clip(self._interface, clip_id, self._manifest.camera)
+            self._clip = Clip(self._interface, clip_id, self._manifest.camera)
         return self._clip
 
     def _check_sizes(self, files: tuple[manifest.File, ...]) -> None:
@@ -254,71 +238,6 @@ class Clips:
             problem = manifest.size_problem(file, self._snapshot)
             if problem is not None:
                 raise UserError(f"{problem}; {manifest.FETCH}")
-
-
-class _Clip:
-    """What the official reader decodes of one clip, each part when first asked for."""
-
-    def __init__(self, interface: PhysicalAIAVDatasetInterface, clip_id: str, camera: str) -> None:
-        self.clip_id = clip_id
-        self._interface = interface
-        self._camera = camera
-
-    @cached_property
-    def egomotion(self) -> Any:
-        """The official interpolator: called with times (N,) [us], it gives the state there."""
-        interpolator = self._feature(layout.EGOMOTION)
-        rotation = interpolator.values.pose.rotation.as_quat()
-        # NaN, and infinity anywhere else, is refused by the package itself.
-        if not np.isfinite(rotation).all():
-            raise UserError(f"clip {self.clip_id}: egomotion has infinite quaternions")
-        return interpolator
-
-    @cached_property
-    def video(self) -> Any:
-        """The official seeking reader of the camera's video."""
-        return self._feature(self._camera)
-
-    @cached_property
-    def camera(self) -> FThetaCamera:
-        models = self._feature(layout.CAMERA_INTRINSICS).camera_models
-        if self._camera not in models:
-            raise UserError(
-                f"clip {self.clip_id}: no intrinsics of {self._camera}, only of {sorted(models)}"
-            )
-        model = models[self._camera]
-        cx, cy = model.principal_point
-        return FThetaCamera(
-            width=model.width,
-            height=model.height,
-            cx=float(cx),
-            cy=float(cy),
-            fw_poly=tuple(model.th2r.coef.tolist()),
-            bw_poly=tuple(model.r2th.coef.tolist()),
-        )
-
-    @cached_property
-    def extrinsics(self) -> RigExtrinsics:
-        poses = self._feature(layout.SENSOR_EXTRINSICS).sensor_poses
-        if self._camera not in poses:
-            raise UserError(
-                f"clip {self.clip_id}: no extrinsics of {self._camera}, only of {sorted(poses)}"
-            )
-        pose = poses[self._camera]
-        x, y, z = pose.translation.tolist()
-        qx, qy, qz, qw = pose.rotation.as_quat().tolist()
-        return RigExtrinsics((x, y, z), (qx, qy, qz, qw))
-
-    def _feature(self, feature: str) -> Any:
-        try:
-            # NaN makes NumPy warn deep in the package before it is refused.
-            with np.errstate(invalid="ignore"):
-                return self._interface.get_clip_feature(self.clip_id, feature)
-        except _UNREADABLE as error:
-            raise UserError(
-                f"clip {self.clip_id}: {feature} cannot be read ({_line(error)}): check the files"
-                " with `avvla data verify`"
-            ) from error
 
 
 def _event(row: dict[str, Any]) -> tuple[int, str]:
@@ -332,8 +251,3 @@ def _event(row: dict[str, Any]) -> tuple[int, str]:
     if not isinstance(text, str):
         raise TypeError(f"the text is {text!r}")
     return int(np.int64(int(row["event_start_timestamp"]))), text
-
-
-def _line(error: Exception) -> str:
-    """An upstream error in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
