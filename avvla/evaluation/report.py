@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic import BaseModel
 
@@ -26,6 +25,7 @@ from avvla.evaluation.drives import load_drives
 from avvla.evaluation.examples import Example, load_examples
 from avvla.evaluation.inputs import hashes, read_curve, read_metrics
 from avvla.evaluation.open_loop import HORIZONS_S
+from avvla.evaluation.page import environment
 from avvla.evaluation.suite import AGENT, BLIND, CONSTANT_VELOCITY
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -83,8 +83,9 @@ def render(results: Path, params: Params, lock: Path) -> str:
         raise UserError(
             f"{results / 'evaluate/metrics.json'} has no {error}: run `dvc repro -f evaluate`"
         ) from None
-    page = _environment().get_template("report.html.j2")
-    return page.render(
+    pages = environment(TEMPLATES)
+    pages.filters |= {"metres": verdict.metres, "percent": verdict.percent}
+    return pages.get_template("report.html.j2").render(
         **context,
         horizons=[f"{horizon:g} s" for horizon in HORIZONS_S],
         displacement=displacement_chart(results / "evaluate/plots/displacement.tsv"),
@@ -248,16 +249,3 @@ def _value(value: Any) -> str:
     if value is None:
         return verdict.ABSENT
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = verdict.percent
-    environment.filters["metres"] = verdict.metres
-    return environment

@@ -15,13 +15,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from avvla.actions.fit import T0, to_local
 from avvla.actions.unicycle import DT_S
 from avvla.evaluation.charts import Line, line_chart
+from avvla.evaluation.page import environment
 from avvla.evaluation.pictures import jpeg_uri, scaled
 from avvla.physical_ai.camera import FThetaCamera, RigExtrinsics
 from avvla.physical_ai.reader import Clips
@@ -68,20 +68,17 @@ def cards(clips: Clips, rows: pd.DataFrame) -> list[Card]:
 
 def render(shown: Sequence[Card], total: int) -> str:
     """The page of cards out of `total` labels."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     asked = "\n".join(f"{card.clip_id} {card.t0_us} {card.command}" for card in shown)
-    return environment.get_template("sheet.html.j2").render(
-        cards=shown,
-        total=total,
-        columns=COLUMNS,
-        verdicts=VERDICTS,
-        key=sha256(asked.encode()).hexdigest()[:16],
+    return (
+        environment(TEMPLATES)
+        .get_template("sheet.html.j2")
+        .render(
+            cards=shown,
+            total=total,
+            columns=COLUMNS,
+            verdicts=VERDICTS,
+            key=sha256(asked.encode()).hexdigest()[:16],
+        )
     )
 
 
