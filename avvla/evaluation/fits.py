@@ -6,7 +6,6 @@ and fitted. The recorded curvature is the turn of the heading over the distance,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -43,11 +42,6 @@ class Example:
     fitted: FloatArray
     curvature: FloatArray
     """(64,) fitted curvature [1/m]."""
-
-
-def worst(examples: Iterable[Example], count: int = WINDOWS) -> list[Example]:
-    """The `count` examples that leave their paths furthest, by title where they are alike."""
-    return sorted(examples, key=lambda example: (-example.error_m, example.title))[:count]
 
 
 def examples_of(
