@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and their hashes."""
+"""Files that are there whole or not at all, their hashes, and the names of tables by chunk."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def chunk_file(chunk: int) -> str:
+    """Name of a chunk's table in the output of a stage."""
+    return f"chunk_{chunk:04d}.parquet"
 
 
 def hash_file(path: Path) -> str:

@@ -4,24 +4,59 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from _run import replacing_folder
 
 from avvla import host
-from avvla.cluster.store import LAST_RUN
+from avvla.cluster.store import LAST_RUN, Step, Store
+from avvla.config import Dataset
+from avvla.files import chunk_file
+from avvla.physical_ai.manifest import Manifest
+from avvla.physical_ai.reader import Clips
 
 
-def publish(results: Mapping[int, Path], folder: Path) -> None:
-    """Put the kept results of all chunks into a stage's output, as chunk_NNNN.parquet.
+def tables(
+    stage: str,
+    verb: str,
+    function: Callable[..., None],
+    settings: Mapping[str, Any],
+    dataset: Dataset,
+    listing: Manifest,
+    output: Path,
+    *,
+    events: bool = False,
+) -> list[Path]:
+    """Make a table of every chunk and put all of them into the stage's output.
 
     They are copied: DVC may link its cache to the output, and a kept result must be nobody else's.
+
+    Args:
+        stage: name of the stage.
+        verb: what is done with a chunk, for the progress bar and in errors.
+        function: makes the table of a chunk, as `avvla.cluster.store.Step` asks.
+        settings: what shapes the tables beside the grid of t0.
+        dataset: says where the t0 of a clip are.
+        listing: the raw logs.
+        output: folder of the stage's output.
+        events: whether the tables depend on the clips' events.
+
+    Returns: the kept tables in the order of the chunks.
     """
-    with replacing_folder(folder) as temporary:
-        temporary.mkdir()
-        for chunk, path in results.items():
-            shutil.copyfile(path, temporary / f"chunk_{chunk:04d}.parquet")
+    logs = {"listing": listing, "data_root": host.data_root()}
+    grid = dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
+    step = Step(function, {**settings, **grid}, logs, ".parquet")
+    clips = Clips(**logs)
+    inputs = {chunk: clips.facts(chunk, events=events) for chunk in listing.chunks}
+    store = Store.of_stage(host.work_root(), stage)
+    kept = store.results(step, inputs, host.workers(), verb)
+    with replacing_folder(output) as folder:
+        folder.mkdir()
+        for chunk, path in kept.items():
+            shutil.copyfile(path, folder / chunk_file(chunk))
+    return list(kept.values())
 
 
 def tell(stage: str) -> None:

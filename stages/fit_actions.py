@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _chunks import publish, tell
+from _chunks import tables, tell
 from _run import ACTIONS, MANIFEST, run
 
 from avvla import host
 from avvla.actions import statistics
 from avvla.actions.chunk import fit_chunk
 from avvla.actions.table import actions, furthest, summary
-from avvla.cluster.store import Step, Store
 from avvla.config import Params
 from avvla.evaluation.fits import WINDOWS, read_examples, sheet
 from avvla.physical_ai import manifest
@@ -24,16 +23,12 @@ RESULTS = Path("results/fit_actions")
 
 
 def fit_all(params: Params) -> None:
-    logs = {"listing": manifest.load(MANIFEST), "data_root": host.data_root()}
-    grid = params.dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
-    step = Step(fit_chunk, {"action": params.action, **grid}, logs, ".parquet")
-    clips = Clips(**logs)
-    inputs = {chunk: clips.facts(chunk) for chunk in logs["listing"].chunks}
-    store = Store.of_stage(host.work_root(), "fit_actions")
-    found = store.results(step, inputs, host.workers(), "fit actions of")
-    publish(found, ACTIONS)
+    listing, wanted = manifest.load(MANIFEST), {"action": params.action}
+    kept = tables(
+        "fit_actions", "fit actions of", fit_chunk, wanted, params.dataset, listing, ACTIONS
+    )
     rows, parts, worst = [], [], []
-    for path in found.values():
+    for path in kept:
         table = pq.read_table(path)
         rows.append(table.drop_columns(["acceleration", "curvature"]))
         parts.append(statistics.gather(actions(table.filter(table["valid"]))))
@@ -41,6 +36,7 @@ def fit_all(params: Params) -> None:
     described = {params.dataset.source: statistics.describe(statistics.merge(parts))}
     found_metrics = {**summary(pa.concat_tables(rows)), "statistics": described}
     write_metrics(RESULTS / "metrics.json", found_metrics)
+    clips = Clips(listing, host.data_root())
     write_text(RESULTS / "fits.svg", sheet(read_examples(worst[0], clips)))
     tell("fit_actions")
 

@@ -18,12 +18,11 @@ from avvla.dataset.shard import (
     REPO_ID,
     Report,
     build_shard,
-    chunk_file,
     frames_per_second,
     read_report,
 )
 from avvla.errors import UserError
-from avvla.files import hash_file
+from avvla.files import chunk_file, hash_file
 from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
 

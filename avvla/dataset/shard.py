@@ -25,6 +25,7 @@ from avvla.dataset.samples import ClipSamples, Rows, join, samples
 from avvla.dataset.writer import EpisodeWriter
 from avvla.errors import UserError
 from avvla.features import IMAGE
+from avvla.files import chunk_file
 from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
 
@@ -98,11 +99,6 @@ def build_shard(
 def read_report(shard: Path) -> Report:
     """What a finished shard holds."""
     return Report(**json.loads((shard / REPORT).read_text()))
-
-
-def chunk_file(chunk: int) -> str:
-    """Name of a chunk's label table and of its action table."""
-    return f"chunk_{chunk:04d}.parquet"
 
 
 def _write(logs: Clips, rows: Rows, build: Build, fps: int, root: Path) -> Report:
