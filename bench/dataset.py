@@ -17,16 +17,13 @@ import cv2
 import datasets
 import numpy as np
 import torch
-from lerobot.datasets import LeRobotDataset
-from numpy.typing import NDArray
+from lerobot_recorder import Episode, record
 
 from avvla.dataset.shard import IMAGE, REPO_ID, T0_US, features
-from avvla.dataset.video import encoder
 from avvla.dataset.writer import EpisodeWriter
 
 EPISODES, FRAMES, SIZE, FPS = 250, 5, 96, 2
 TASKS = ("Follow the lane", "Turn left")
-Episode = tuple[NDArray[np.uint8], dict[str, NDArray], tuple[str, ...]]
 
 
 def episode(seed: int) -> Episode:
@@ -44,23 +41,7 @@ def episode(seed: int) -> Episode:
 
 
 def lerobot(root: Path, episodes: list[Episode]) -> None:
-    dataset = LeRobotDataset.create(
-        REPO_ID,
-        fps=FPS,
-        features=features(SIZE),
-        root=root,
-        video_backend="pyav",
-        rgb_encoder=encoder(),
-        encoder_threads=1,
-        streaming_encoding=True,
-        encoder_queue_maxsize=FRAMES,
-    )
-    for images, values, tasks in episodes:
-        for i, task in enumerate(tasks):
-            frame = {name: value[i] for name, value in values.items()}
-            dataset.add_frame({IMAGE: images[i], "task": task, **frame})
-        dataset.save_episode(parallel_encoding=False)
-    dataset.finalize()
+    record(root, REPO_ID, FPS, features(SIZE), TASKS, episodes, "ego_vehicle")
 
 
 def avvla(root: Path, episodes: list[Episode]) -> None:

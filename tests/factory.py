@@ -120,6 +120,12 @@ def samples(episodes: Sequence[int], each: int = 3, size: int = 64) -> Samples:
     )
 
 
+def contents(root: Path, *tops: str) -> dict[str, bytes]:
+    """Every file below the folders `tops` of `root`: its path from `root`, and its bytes."""
+    paths = sorted(path for top in tops for path in (root / top).rglob("*") if path.is_file())
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
 def arc(
     distance: np.ndarray, curvature: float, yaw: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from lerobot.datasets import LeRobotDataset, aggregate_datasets
+from lerobot_recorder import record
 
-from avvla.dataset.video import encoder
 from avvla.dataset.writer import EpisodeWriter
 
 CAMERA, FPS, SIZE = "observation.images.front", 10, 32
@@ -61,25 +61,8 @@ def _write(root, episodes=EPISODES, **begin):
 def _record(root):
     """The same by LeRobot: frame by frame, an encoder and a video for each episode."""
     datasets.disable_progress_bars()
-    dataset = LeRobotDataset.create(
-        "avvla/test",
-        fps=FPS,
-        features=FEATURES,
-        root=root,
-        robot_type="ego",
-        video_backend="pyav",
-        rgb_encoder=encoder(),
-        encoder_threads=1,
-        streaming_encoding=True,
-        encoder_queue_maxsize=100,
-    )
-    dataset.meta.save_episode_tasks(sorted({task for *_, tasks in EPISODES for task in tasks}))
-    for images, values, tasks in EPISODES:
-        for i, task in enumerate(tasks):
-            frame = {name: value[i] for name, value in values.items()}
-            dataset.add_frame({CAMERA: images[i], "task": task, **frame})
-        dataset.save_episode(parallel_encoding=False)
-    dataset.finalize()
+    tasks = {task for *_, tasks in EPISODES for task in tasks}
+    record(root, "avvla/test", FPS, FEATURES, tasks, EPISODES, "ego")
     return root
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from factory import contents
 
 from avvla.dataset import split
 from avvla.physical_ai import layout, manifest
@@ -76,12 +77,7 @@ class Project:
         return errors
 
     def outputs(self) -> dict[str, bytes]:
-        paths = [path for top in ("data", "results") for path in (self.folder / top).rglob("*")]
-        return {
-            str(path.relative_to(self.folder)): path.read_bytes()
-            for path in paths
-            if path.is_file()
-        }
+        return contents(self.folder, "data", "results")
 
     def json(self, name: str) -> dict:
         return json.loads((self.folder / name).read_text())

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from factory import contents
 
 from avvla.config import Params
 from avvla.errors import UserError
@@ -41,12 +42,7 @@ class Project:
         return run["computed"], run["reused"]
 
     def outputs(self) -> dict[str, bytes]:
-        paths = [path for top in ("data", "results") for path in (self.folder / top).rglob("*")]
-        return {
-            str(path.relative_to(self.folder)): path.read_bytes()
-            for path in paths
-            if path.is_file()
-        }
+        return contents(self.folder, "data", "results")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from factory import samples
+from factory import contents, samples
 
 from avvla.config import load_params
 from avvla.policy.driver import FieldAgent
@@ -25,13 +25,9 @@ def stage(make_stage, monkeypatch):
     return module
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
 def test_the_stage_writes_a_model_metrics_and_curves_the_same_each_time(stage):
     stage.train(load_params())
-    first = bytes_of(Path("models")) | bytes_of(Path("results"))
+    first = contents(Path(), "models", "results")
     metrics = json.loads(Path("results/train/metrics.json").read_text())
     assert metrics["steps"] == 4
     assert metrics["parameters"] >= metrics["parameters_trained"] > 10_000
@@ -44,7 +40,7 @@ def test_the_stage_writes_a_model_metrics_and_curves_the_same_each_time(stage):
     assert len(curve) == 2
     assert FieldAgent(Path("models/field_agent"), "cpu").image_size == SIZE
     stage.train(load_params())
-    assert bytes_of(Path("models")) | bytes_of(Path("results")) == first
+    assert contents(Path(), "models", "results") == first
 
 
 @pytest.mark.parametrize(
