@@ -77,7 +77,7 @@ def _acceleration(world: EmbeddedWorld, heedless_mps: float | None) -> float:
 
 
 def heedless_acceleration(speed: float, wanted: float) -> float:
-    """Acceleration [m/s^2] towards a wanted speed that minds nothing else."""
+    """Acceleration [m/s^2] from `speed` towards `wanted` [m/s] that minds nothing else."""
     return _bounded(SPEED_GAIN * (wanted - speed))
 
 
