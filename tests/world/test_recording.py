@@ -186,13 +186,20 @@ def ghosts(monkeypatch: pytest.MonkeyPatch, family: str, clips: int) -> list[Gho
     return driven
 
 
+def braking_needed(worlds: list[Ghost]) -> np.ndarray:
+    """At the release, to come to the leader's speed before it [m/s^2]."""
+    release = round((LEAD_S + RELEASE_S) / DT_S)
+    return np.array([world.needed[release] for world in worlds])
+
+
 def test_leaders_are_met_late_but_never_hit(monkeypatch: pytest.MonkeyPatch) -> None:
     worlds = ghosts(monkeypatch, "lead", 250)
     assert not any(world.collided or world.off_road for world in worlds)
-    release = round((LEAD_S + RELEASE_S) / DT_S)
-    needed = np.array([world.needed[release] for world in worlds])
-    assert np.mean(needed > expert.ONSET_MPS2) > 0.2
+    needed = braking_needed(worlds)
     assert needed.max() > expert.FULL_MPS2
+    monkeypatch.setattr(recording, "LATE", 0.0)
+    by_gap = braking_needed(ghosts(monkeypatch, "lead", 250))
+    assert np.mean(needed > 1.0) > np.mean(by_gap > 1.0) + 0.1
 
 
 def test_swerves_turn_the_car_just_before_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
