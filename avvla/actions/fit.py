@@ -128,6 +128,8 @@ def check_method(name: str) -> Method:
 
 def _spread(values: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:
     """The rows of `values` where `usable` (N,) is true, NaN elsewhere."""
+    if usable.all():
+        return values
     full = np.full((len(usable), *values.shape[1:]), np.nan)
     full[usable] = values
     return full

@@ -60,9 +60,7 @@ def sequential(
 
 def initial_speed(position: FloatArray, heading: FloatArray, dt_s: float) -> FloatArray:
     """(N,) speed at the last of the history points: positions (N, T, 2), headings (N, T)."""
-    bands, right = _speed_system(position, heading, dt_s, "trapezoid")
-    bands += regulariser(heading.shape[-1], 3, SPEED, dt_s)[:, None]
-    return solve(bands, right)[:, -1]
+    return solve(*_speed_system(position, heading, dt_s, "trapezoid"))[:, -1]
 
 
 def fit_heading(yaw: FloatArray, dt_s: float) -> FloatArray:
@@ -80,9 +78,7 @@ def fit_speed(
     integrator: Integrator,
 ) -> FloatArray:
     """(N, 65) speeds that start at `v0` (N,), from positions (N, 65, 2) and headings (N, 65)."""
-    bands, right = _speed_system(position, heading, dt_s, integrator)
-    bands += regulariser(heading.shape[-1], 3, SPEED, dt_s)[:, None]
-    return solve_pinned(bands, right, v0)
+    return solve_pinned(*_speed_system(position, heading, dt_s, integrator), v0)
 
 
 def fit_acceleration(speed: FloatArray, dt_s: float) -> FloatArray:
@@ -103,17 +99,20 @@ def fit_curvature(heading: FloatArray, arc: FloatArray, dt_s: float) -> FloatArr
 def _speed_system(
     position: FloatArray, heading: FloatArray, dt_s: float, integrator: Integrator
 ) -> tuple[FloatArray, FloatArray]:
-    """Normal equations of the speed's data term: bands (4, N, n) and right-hand side (N, n)."""
+    """Normal equations of the speed: bands and right-hand side (N, n), as `solve` takes them."""
     cos, sin = cos_sin(heading)
     east, north = np.moveaxis(np.diff(position, axis=-2), -1, 0) / dt_s
-    bands = np.zeros((4, *heading.shape))
+    penalty = regulariser(heading.shape[-1], 3, SPEED, dt_s)
     right = np.zeros_like(heading)
-    bands[0, :, :-1] = 1.0
     right[:, :-1] = cos[:, :-1] * east + sin[:, :-1] * north
     if integrator == "euler":
-        return bands, right
+        # u is a unit vector: no window's matrix depends on its headings.
+        penalty[0, :-1] += 1.0
+        return penalty, right
+    bands = np.repeat(penalty[:, None], len(heading), axis=1)
+    bands[0, :, :-1] += 1.0
     bands[0, :, 1:] += 1.0
-    bands[1, :, :-1] = cos[:, :-1] * cos[:, 1:] + sin[:, :-1] * sin[:, 1:]
+    bands[1, :, :-1] += cos[:, :-1] * cos[:, 1:] + sin[:, :-1] * sin[:, 1:]
     right[:, 1:] += cos[:, 1:] * east + sin[:, 1:] * north
     right *= 2
     return bands, right
