@@ -50,6 +50,8 @@ FIRST_KNEE = 2.0
 """The same for the first iteration, whose start is rough: noise would pass for edges."""
 NOISE_M = 1e-4
 """Noise from which on a path is smoothed in full; comma2k19 has 0.18 mm and more [m]."""
+TINY_M = 1e-6
+"""A step that is shorter has no direction [m]."""
 LEAST_SHARE = 0.01
 """Share of the smoothness that is left to a path without noise."""
 
@@ -176,11 +178,22 @@ def noise_share(position: FloatArray) -> FloatArray:
     """(N,) in [LEAST_SHARE, 1] from positions (N, n, 2): their white noise over NOISE_M, squared.
 
     Third differences of the distances driven are fourth differences of the place along the path:
-    70 times the variance of its noise, and next to nothing of the driving itself. Their upper
-    quartile, 1.15 standard deviations, is blind to a few edges and to a standstill.
+    70 times the variance of its noise, and next to nothing of the driving itself. The same is true
+    across the path, where the distance is that from the line through the step before. Their upper
+    quartile, 1.15 standard deviations, is blind to a few edges and to a standstill. Noise has no
+    direction: what shows along the path alone is a pedal, across it alone a steering wheel.
     """
-    distance = np.linalg.norm(np.diff(position, axis=1), axis=-1)
-    typical = np.quantile(np.abs(np.diff(distance, n=3)), 0.75, axis=-1)
+    step = np.diff(position, axis=1)
+    length = np.linalg.norm(step, axis=-1)
+    before, after = step[:, :-1], step[:, 1:]
+    area = before[..., 0] * after[..., 1] - before[..., 1] * after[..., 0]
+    beside = area / np.sqrt(np.maximum(length[:, :-1] * length[:, 1:], TINY_M**2))
+    typical = np.minimum(
+        *(
+            np.quantile(np.abs(fourth), 0.75, axis=-1)
+            for fourth in (np.diff(length, n=3), np.diff(beside, n=2))
+        )
+    )
     deviation = typical / (1.1503 * math.sqrt(70.0))
     share: FloatArray = np.clip(np.square(deviation / NOISE_M), LEAST_SHARE, 1.0)
     return share

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avvla.actions.fit import T0, WINDOW, fit_actions, to_local
-from avvla.actions.joint import Guess, Target, joint, noise_share, objective
+from avvla.actions.joint import (
+    LEAST_SHARE,
+    NOISE_M,
+    Guess,
+    Target,
+    joint,
+    noise_share,
+    objective,
+)
 from avvla.actions.sequential import sequential
 from avvla.actions.unicycle import DT_S, HORIZON, INTEGRATORS, rollout
 from avvla.actions.validity import BOUNDS, MAX_CURVATURE
@@ -82,6 +90,18 @@ def test_the_onset_of_braking_keeps_its_edge(integrator, noise_m):
     off = np.abs(label.action - action[:, T0:])[..., 0]
     assert off[:, [18, 21, 43, 46]].mean() < (0.05 if noise_m == 0 else 0.6)
     assert off[:, [19, 20, 44, 45]].mean() < (0.05 if noise_m == 0 else 1.5)
+
+
+def test_noise_shows_along_the_path_and_across_it():
+    """A chattering pedal or a weaving wheel is driving: it asks for no smoothing."""
+    rng = np.random.default_rng(0)
+    chatter = rng.choice([-0.5, 0.5], (40, WINDOW - 1))
+    for pedal, wheel in ((chatter, 0.0), (0.0, chatter / 50)):
+        action = np.stack(np.broadcast_arrays(chatter * 0 + pedal, wheel), -1)
+        states = driven(np.full(40, 15.0), action)
+        assert (noise_share(states[:, T0:, :2]) == LEAST_SHARE).all()
+        states[..., :2] += rng.normal(0.0, 3 * NOISE_M, states[..., :2].shape)
+        assert (noise_share(states[:, T0:, :2]) == 1.0).mean() > 0.95
 
 
 def target_of(states, integrator):
