@@ -20,7 +20,7 @@ from avvla.physical_ai.camera import FThetaCamera
 from avvla.world.interface import Metrics, View
 from avvla.world.renderer import Box, Look, Renderer, draw_look, nominal_look
 from avvla.world.road_map import LANE_M
-from avvla.world.scenario import CRUISE_MPS, FOLLOW, Scenario
+from avvla.world.scenario import CRUISE_MPS, FOLLOW, PASS, Scenario
 from avvla.world.traffic import REAR_OVERHANG_M, Vehicle, advance
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 HISTORY_S = 1.5
 EGO_LENGTH_M, EGO_WIDTH_M = 4.6, 1.85
 CHANGE_DONE_M = 0.35
-TURN_DONE_M = 4.0
+TURN_DONE_M = 12.0
+"""Behind a junction, where its command ends."""
 
 
 class EmbeddedWorld:
@@ -145,6 +146,8 @@ class EmbeddedWorld:
             self._given, self.command = True, scenario.command
             aside = {"Change lane left": 1, "Change lane right": -1}.get(self.command, 0)
             self.target_lane = self.lane + aside
+        if self._given and scenario.route.exit_s > 0.0:
+            self.command = PASS if self.s < scenario.route.exit_s else scenario.command
         if self.command.startswith("Change lane"):
             if abs(self.lateral - self.target_lane * LANE_M) < CHANGE_DONE_M:
                 self.command, self.lane = FOLLOW, self.target_lane

@@ -20,7 +20,15 @@ from avvla.physical_ai.camera import FThetaCamera, ideal
 from avvla.physical_ai.writer import ClipRecording, Vehicle
 from avvla.world import expert
 from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
-from avvla.world.scenario import CRUISE_MPS, FAMILIES, FOLLOW, RECORDED_KEY, Scenario, draw_scenario
+from avvla.world.scenario import (
+    CRUISE_MPS,
+    FAMILIES,
+    FOLLOW,
+    PASS,
+    RECORDED_KEY,
+    Scenario,
+    draw_scenario,
+)
 from avvla.world.traffic import REAR_OVERHANG_M
 
 if TYPE_CHECKING:
@@ -32,11 +40,16 @@ FUTURE_S = 6.5
 HFOV_DEG = 120.0
 BIAS_M = 0.7
 WIDEST_BIAS_M = 1.4
+WIDE_M, WIDE_SPREAD_M, ONCOMING_M = 0.6, 1.2, 3.5
 SWERVE_TICKS, SWERVE_RAD, WIDEST_SWERVE_RAD, SLOWEST_SWERVE_M = 5, 0.12, 0.25, 0.3
 GENTLE_MPS2, HARD_MPS2 = 1.0, 5.5
 LATE, SPARE_M, FAR_LEAD_M = 0.6, 3.0, 70.0
-JUNCTION_MPS, JUNCTION_MPS2 = 6.0, 2.0
+JUNCTION_MPS, JUNCTION_MPS2, SLOWEST_MPS, FASTEST_MPS = 6.0, 2.0, 2.0, 14.0
+# Released behind a junction, a clip still begins under the junction's command: training knows by
+# it that the road has oncoming traffic and is not to be seen in a mirror.
+APPROACH_M, EXIT_M = 45.0, 8.0
 EGOMOTION_US = 10_000
+OTHER_REASONS = {FOLLOW: "nothing else was asked", PASS: "the next exit is not the one to take"}
 MIX = {
     "lane_keeping": 0.06,
     "lane_keeping_tight": 0.11,
@@ -136,12 +149,29 @@ def _for_recording(scenario: Scenario, rng: np.random.Generator) -> Scenario:
     A speed command is given at once in some clips, so that its end (standing, driving slowly)
     is seen too.
     """
+    if scenario.route.junction:
+        return _at_junction(scenario, scenario.route.junction, rng)
     early = scenario.family in ("stop", "slow_down") and rng.uniform() < 0.4
-    begin = 0.0 if early or scenario.route.junction else LEAD_S + RELEASE_S
-    speed = float(rng.uniform(4.0, 14.0))
-    # Some clips begin close to the junction, so that there are samples inside it.
-    back = float(rng.uniform(-25.0, 45.0) if scenario.route.junction else rng.uniform(0.0, 50.0))
+    begin = 0.0 if early else LEAD_S + RELEASE_S
+    speed = float(rng.uniform(4.0, FASTEST_MPS))
+    back = float(rng.uniform(0.0, 50.0))
     return replace(scenario, start_s=scenario.start_s - back, speed=speed, command_s=begin)
+
+
+def _at_junction(
+    scenario: Scenario, junction: tuple[float, float], rng: np.random.Generator
+) -> Scenario:
+    """The scenario begun such that the release is anywhere before, in or just behind the junction.
+
+    All of a turn has to be in the samples, its end as much as its begin. The speed at the release
+    is one at which the junction may be driven, or can still be slowed for.
+    """
+    release_s = float(rng.uniform(junction[0] - APPROACH_M, junction[1] + EXIT_M))
+    way = max(junction[0] - release_s, 0.0)
+    fastest = min(math.sqrt(JUNCTION_MPS**2 + 2.0 * JUNCTION_MPS2 * way), FASTEST_MPS)
+    speed = float(rng.uniform(SLOWEST_MPS, fastest))
+    start_s = release_s - speed * (LEAD_S + RELEASE_S)
+    return replace(scenario, start_s=start_s, speed=speed, command_s=0.0)
 
 
 def _lead_in(scenario: Scenario, rng: np.random.Generator, perturbed: float) -> LeadIn:
@@ -150,26 +180,20 @@ def _lead_in(scenario: Scenario, rng: np.random.Generator, perturbed: float) -> 
     obeys = scenario.family in ("stop", "slow_down") and scenario.command_s == 0.0
     if obeys or rng.uniform() >= perturbed:
         return LeadIn(bias, swerve, None)
-    first, second = np.clip(rng.normal(0.0, BIAS_M, 2), -WIDEST_BIAS_M, WIDEST_BIAS_M)
+    if scenario.family == "turn":
+        # Who turns right too late is in the oncoming lane: the way back has to be seen.
+        first, second = np.clip(rng.normal(WIDE_M, WIDE_SPREAD_M, 2), -WIDEST_BIAS_M, ONCOMING_M)
+    else:
+        first, second = np.clip(rng.normal(0.0, BIAS_M, 2), -WIDEST_BIAS_M, WIDEST_BIAS_M)
     switch = int(rng.integers(round(0.3 * release), release))
     bias[:switch], bias[switch:] = first, second
     # Just before the release, or the expert would have mended it by then.
     turn = float(np.clip(rng.normal(0.0, SWERVE_RAD), -WIDEST_SWERVE_RAD, WIDEST_SWERVE_RAD))
     swerve[-SWERVE_TICKS:] = turn / SWERVE_TICKS
+    if scenario.route.junction:
+        return LeadIn(bias, swerve, scenario.speed)
     fast = rng.uniform() < 0.5
-    wanted = CRUISE_MPS if fast else float(rng.uniform(0.5, 13.0))
-    return LeadIn(bias, swerve, min(wanted, _fastest(scenario)))
-
-
-def _fastest(scenario: Scenario) -> float:
-    """Speed [m/s] at which the junction is reached, or can still be slowed for, at the release."""
-    if scenario.route.junction is None:
-        return math.inf
-    way = scenario.route.junction[0] - scenario.start_s
-    # w^2 = JUNCTION_MPS^2 + 2 JUNCTION_MPS2 (way - w t) for w
-    slope = JUNCTION_MPS2 * (LEAD_S + RELEASE_S)
-    squared = slope**2 + 2.0 * JUNCTION_MPS2 * way + JUNCTION_MPS**2
-    return max(math.sqrt(max(squared, 0.0)) - slope, JUNCTION_MPS)
+    return LeadIn(bias, swerve, CRUISE_MPS if fast else float(rng.uniform(0.5, 13.0)))
 
 
 def _near_leader(scenario: Scenario, lead_in: LeadIn, rng: np.random.Generator) -> Scenario:
@@ -199,11 +223,12 @@ def _near_leader(scenario: Scenario, lead_in: LeadIn, rng: np.random.Generator) 
 
 
 def _events(commands: list[str], scenario: Scenario, lead: int) -> tuple[tuple[int, str], ...]:
+    reasons = {**OTHER_REASONS, scenario.command: scenario.reason}
     events = []
     for tick, command in enumerate(commands):
         if tick == 0 or command != commands[tick - 1]:
-            reason = "nothing else was asked" if command == FOLLOW else scenario.reason
-            events.append((round((tick - lead) * DT_S * 1e6), f"{command} because {reason}."))
+            text = f"{command} because {reasons[command]}."
+            events.append((round((tick - lead) * DT_S * 1e6), text))
     return tuple(events)
 
 

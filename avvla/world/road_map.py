@@ -23,6 +23,8 @@ KERB_M = 0.35
 LINE_M = 0.16
 STOP_LINE_M = 0.5
 DASH_M, DASH_GAP_M = 3.0, 3.0
+PASSED_M = 4.0
+"""Behind an exit of a ring, from where it can no longer be taken."""
 ORDER = ("kerb", "asphalt", "island", "line")
 
 
@@ -53,11 +55,15 @@ class RoadMap:
 
 @dataclass(frozen=True)
 class Route:
-    """What the ego follows: a curve, its lanes, and where a junction begins and ends [m]."""
+    """What the ego follows: a curve, its lanes, and where a junction begins and ends [m].
+
+    From `exit_s` [m] on, the exit to take is the next one.
+    """
 
     curve: Curve
     lanes: int
     junction: tuple[float, float] | None = None
+    exit_s: float = 0.0
 
 
 def winding_road(
@@ -146,8 +152,10 @@ def roundabout(turn: str, approach: float, radius: float) -> tuple[Route, RoadMa
         _ring(centre, inner, outer, "asphalt"),
         _ring(centre, 0.0, inner, "island"),
     ]
-    begin = approach
-    return Route(curve, 1, (begin, curve.length - exit_road.length)), RoadMap(_ordered(strips))
+    end = curve.length - exit_road.length
+    before = end - bend.length - radius * math.pi / 2
+    exit_s = 0.0 if turn == "right" else before + PASSED_M
+    return Route(curve, 1, (approach, end), exit_s), RoadMap(_ordered(strips))
 
 
 def _road(curve: Curve, lanes: int) -> list[Strip]:

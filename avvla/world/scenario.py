@@ -2,7 +2,9 @@
 
 A scenario fixes the road, the ego's start, the other vehicles and the one command that the ego is
 given `command_s` seconds after the start; until then, and once a lane change or a turn is done,
-the command is "Follow the lane". Nothing about it is random after it is drawn.
+the command is "Follow the lane". In a roundabout it is about the next exit: "Go straight" passes
+it, "Turn right" takes it, for a picture does not tell how many have been passed. Nothing about a
+scenario is random after it is drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ RECORDED_KEY, PLAYED_KEY, JUDGED_KEY = 1, 3, 4
 
 The roads of key 2 were judged while the embedded profile was tuned, so no figure comes from them.
 """
-FOLLOW = "Follow the lane"
+FOLLOW, PASS = "Follow the lane", "Go straight"
 CRUISE_MPS = 12.0
 SLOW_MPS = 5.0
 ROAD_M = 620.0
@@ -163,11 +165,12 @@ def _junction(
         assert route.junction is not None
         start_s = route.junction[0] - float(rng.uniform(38.0, 52.0))
         speed = float(rng.uniform(7.0, 11.0))
-        command = "Go straight" if turn == "straight" else f"Turn {turn}"
-        side = "ahead" if turn == "straight" else f"to the {turn}"
-        return Scenario(
-            family, route, road_map, (), start_s, 0, speed, command, 0.0, f"the route goes {side}"
-        )
+        if family == "roundabout":
+            command, reason = "Turn right", "the next exit is the one to take"
+        else:
+            command = PASS if turn == "straight" else f"Turn {turn}"
+            reason = f"the route goes {'ahead' if turn == 'straight' else f'to the {turn}'}"
+        return Scenario(family, route, road_map, (), start_s, 0, speed, command, 0.0, reason)
 
     return draw
 

@@ -9,9 +9,11 @@ import pytest
 from avvla.actions.unicycle import rollout
 from avvla.config import Randomisation
 from avvla.physical_ai.camera import FThetaCamera
+from avvla.world import expert
+from avvla.world.curve import STEP_M
 from avvla.world.embedded import HISTORY_S, EmbeddedWorld
-from avvla.world.road_map import LANE_M
-from avvla.world.scenario import FOLLOW, draw_scenario
+from avvla.world.road_map import LANE_M, roundabout
+from avvla.world.scenario import FOLLOW, Scenario, draw_scenario
 from avvla.world.traffic import Vehicle
 
 NOISY = Randomisation(speed_noise=0.05, dynamics=0.2)
@@ -197,3 +199,26 @@ def test_standing_vehicles_show_their_brake_lights(
     boxes = world.boxes()
     assert [box.braking for box in boxes] == [True, False]
     assert (boxes[0].x, boxes[0].y, boxes[0].yaw) == (89.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("turn", ["right", "straight", "left"])
+def test_in_a_roundabout_the_command_is_about_the_next_exit(
+    camera: FThetaCamera, turn: str
+) -> None:
+    """Passed exits lie a quarter of the ring apart, each left at the end of the ring's arc."""
+    radius = 14.0
+    route, road_map = roundabout(turn, 120.0, radius)
+    world, commands = EmbeddedWorld(camera), []
+    world.reset(Scenario("roundabout", route, road_map, (), 80.0, 0, 8.0, "Turn right"), 0)
+    while not world.finished and world.time < 40.0:
+        commands.append((world.s, world.command))
+        world.step(*expert.act(world))
+    passing = [s for s, command in commands if command == "Go straight"]
+    if turn == "right":
+        assert passing == []
+        return
+    leaves = np.flatnonzero(route.curve.curvature > 0.0)[-1] * STEP_M
+    assert passing[0] == 80.0
+    assert leaves - math.pi / 2 * radius < passing[-1] < leaves - 10.0
+    assert next(command for s, command in commands if s > passing[-1]) == "Turn right"
+    assert commands[-1][1] == FOLLOW

@@ -12,6 +12,7 @@ from avvla.config import Randomisation, Synthetic
 from avvla.labels.coc import parse
 from avvla.labels.events import told
 from avvla.physical_ai.writer import ClipRecording
+from avvla.training.loop import JUNCTION
 from avvla.world import expert, recording
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.recording import (
@@ -166,6 +167,9 @@ class Ghost(EmbeddedWorld):
         super().__init__(*args)
         Ghost.last = self
         self.needed: list[float] = []
+        self.places: list[float] = []
+        self.commands: list[str] = []
+        self.offsets: list[float] = []
 
     def render(self) -> np.ndarray:
         return np.zeros((2, 2, 3), np.uint8)
@@ -173,6 +177,9 @@ class Ghost(EmbeddedWorld):
     def step(self, acceleration: float, curvature: float) -> None:
         gap, speed = leader(self.as_vehicle(), self.lane, self.vehicles)
         self.needed.append(max(self.speed - speed, 0.0) ** 2 / (2.0 * gap))
+        self.places.append(self.s)
+        self.commands.append(self.command)
+        self.offsets.append(self.lateral)
         super().step(acceleration, curvature)
 
 
@@ -200,6 +207,36 @@ def test_leaders_are_met_late_but_never_hit(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(recording, "LATE", 0.0)
     by_gap = braking_needed(ghosts(monkeypatch, "lead", 250))
     assert np.mean(needed > 1.0) > np.mean(by_gap > 1.0) + 0.1
+
+
+def test_turns_are_released_anywhere_from_the_approach_to_the_exit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worlds = ghosts(monkeypatch, "turn", 250)
+    assert not any(world.collided or world.off_road for world in worlds)
+    share = []
+    for world in worlds:
+        begin, end = world.scenario.route.junction or (0.0, 0.0)
+        share.append((world.places[round((LEAD_S + RELEASE_S) / DT_S)] - begin) / (end - begin))
+    before, first, second, behind = np.histogram(share, [-9.0, 0.0, 0.5, 1.0, 9.0])[0] / len(share)
+    assert 0.3 < before < 0.7
+    assert min(first, second, behind) > 0.04
+
+
+@pytest.mark.parametrize("family", ["turn", "straight", "roundabout"])
+def test_samples_at_a_junction_begin_under_its_command(
+    monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    """Training takes a road on which no command of a junction was given for a one-way road."""
+    for world in ghosts(monkeypatch, family, 250):
+        assert world.commands[round((LEAD_S + RELEASE_S) / DT_S) + 1].startswith(JUNCTION)
+
+
+def test_the_way_back_from_the_oncoming_lane_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = round((LEAD_S + RELEASE_S) / DT_S)
+    beside = [world.offsets[release] for world in ghosts(monkeypatch, "turn", 250)]
+    assert max(beside) > LANE_M / 2
+    assert min(beside) > -LANE_M / 2
 
 
 def test_swerves_turn_the_car_just_before_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
