@@ -14,16 +14,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from huggingface_hub import close_session, constants
+
+from avvla.hub import client
 
 IN_GIT = (".csv", ".md")
 PIECE = 1 << 12
@@ -83,8 +90,7 @@ class LoopbackHub:
 
     def __enter__(self) -> Self:
         handler = type("Handler", (_Handler,), {"hub": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         return self
@@ -162,6 +168,32 @@ class LoopbackHub:
                     fault.times -= 1
                     return fault
             return None
+
+
+@contextmanager
+def reached(hub: LoopbackHub, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have huggingface_hub in this process find the hub, without a token and without pauses."""
+    patch.setattr(constants, "ENDPOINT", hub.endpoint)
+    patch.setattr(
+        constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+    )
+    patch.setattr(constants, "HF_HUB_OFFLINE", False)
+    patch.setattr(constants, "HF_TOKEN_PATH", os.devnull)
+    patch.setattr(client, "FIRST_PAUSE_S", 0.0)
+    patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    patch.setenv("HF_TOKEN", "")
+    close_session()  # which has read the proxies
+    yield
+    close_session()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is no news."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -62,6 +62,11 @@ class Clips:
         self._checked: set[int] = set()
         self._clip: Clip | None = None
 
+    @property
+    def camera_name(self) -> str:
+        """Feature of the camera."""
+        return self._manifest.camera
+
     def clip_ids(self, chunk: int) -> list[str]:
         """Usable clips of a chunk, sorted: chosen, valid, with egomotion and camera.
 

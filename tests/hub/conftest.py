@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 from factory import REVISION, data_set, recordings
-from huggingface_hub import close_session, constants
-from loopback_hub import LoopbackHub
+from loopback_hub import LoopbackHub, reached
 
 from avvla.config import Params
-from avvla.hub import client, nvidia
+from avvla.hub import nvidia
 from avvla.physical_ai import manifest
 from avvla.physical_ai.manifest import Manifest
 
@@ -30,22 +29,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
-    """The hub that huggingface_hub finds, with no token and without pauses between tries."""
-    with LoopbackHub.of_folder(tree, REPO, REVISION) as served:
-        monkeypatch.setattr(constants, "ENDPOINT", served.endpoint)
-        monkeypatch.setattr(
-            constants,
-            "HUGGINGFACE_CO_URL_TEMPLATE",
-            served.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
-        )
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        monkeypatch.setenv("HF_TOKEN", "")
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nonexistent")
-        monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.0)
-        close_session()
+    """The tree behind the hub that huggingface_hub finds."""
+    with LoopbackHub.of_folder(tree, REPO, REVISION) as served, reached(served, monkeypatch):
         yield served
-        close_session()
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ def fetch(folder, revision):
 def start(folder, revision):
     child = os.fork()
     if child == 0:
-        sys.stderr = Path(os.devnull).open("w")
-        fetch(folder, revision)
+        with Path(os.devnull).open("w") as sys.stderr:
+            fetch(folder, revision)
         os._exit(0)
     return child
 

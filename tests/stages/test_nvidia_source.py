@@ -1,7 +1,8 @@
-"""The pipeline's data stages over the loopback hub: one of them asks it, an added chunk is alone."""
+"""The pipeline's data stages over the loopback hub, which download alone asks."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -11,112 +12,139 @@ from pathlib import Path
 import pytest
 import yaml
 from factory import REVISION, contents, data_set, recordings
-from loopback_hub import LoopbackHub
+from huggingface_hub import constants
+from loopback_hub import LoopbackHub, reached
 
+from avvla.config import Params
 from avvla.physical_ai import manifest
 
 ROOT = Path(__file__).parents[2]
 REPO = "nvidia/PhysicalAI-Autonomous-Vehicles"
-STAGES = ("download", "label", "fit_actions", "build_dataset")
+RUNS = {
+    "download": "download",
+    "label": "label_all",
+    "fit_actions": "fit_all",
+    "build_dataset": "build_all",
+}
+
+
+def parameters(**nvidia):
+    return {
+        "dataset": {"source": "nvidia", "nvidia": {"revision": REVISION, **nvidia}},
+        "label": {"source": "kinematic"},
+        "build": {"image_size": 32, "validation": 0.2},
+    }
 
 
 class Project:
-    """The stages as DVC runs them: with the environment of their command in dvc.yaml."""
+    """The stages in a folder, in this process; all but the first with the hub out of reach."""
 
-    def __init__(self, folder: Path, hub: LoopbackHub) -> None:
-        self.folder, self.hub = folder, hub
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self._patch = folder, patch
         folder.mkdir()
-        pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-        variables = {name: text for group in pipeline["vars"] for name, text in group.items()}
-        self._commands = {}
-        for name in STAGES:
-            command = pipeline["stages"][name]["cmd"]
-            for variable, text in variables.items():
-                command = command.replace(f"${{{variable}}}", text)
-            self._commands[name] = command.split()
 
-    def run(self, stage: str, tree: Path | None = None, **nvidia: object) -> str:
-        """Run a stage; its one line on standard error if it refuses."""
-        params = {
-            "dataset": {"source": "nvidia", "nvidia": {"revision": REVISION, **nvidia}},
-            "label": {"source": "kinematic"},
-            "build": {"image_size": 32, "validation": 0.2},
-        }
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
-        *prefix, _, script = self._commands[stage]
-        online = {
-            name: text for name, text in os.environ.items() if not name.startswith("HF_HUB_OFFLINE")
-        }
-        result = subprocess.run(
-            [*prefix, f"PYTHONPATH={ROOT}", sys.executable, ROOT / script],
-            cwd=self.folder,
-            env=online
-            | {
-                "AVVLA_DATA": str(self.folder / "raw"),
-                "AVVLA_WORK": str(self.folder / "work"),
-                "AVVLA_WORKERS": "1",
-                "HF_ENDPOINT": self.hub.endpoint,
-                "HF_HOME": str(self.folder / "home"),
-                "NO_PROXY": "127.0.0.1,localhost",
-            }
-            | ({} if tree is None else {"AVVLA_NVIDIA_TREE": str(tree)}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        if result.returncode:
-            assert result.returncode == 1
-            assert result.stderr.count("\n") == 1, result.stderr
-            return result.stderr
-        return ""
-
-    def computed(self, stage: str) -> int:
-        return json.loads((self.folder / f"work/{stage}/last_run.json").read_text())["computed"]
+    def run(self, **nvidia: object) -> list[int]:
+        """Run all stages; the chunks that each computed."""
+        self._patch.chdir(self.folder)
+        for name in ("data", "work"):
+            self._patch.setenv(f"AVVLA_{name.upper()}", str(self.folder / "host" / name))
+        computed = []
+        for stage, function in RUNS.items():
+            self._patch.setattr(constants, "HF_HUB_OFFLINE", stage != "download")
+            getattr(importlib.import_module(stage), function)(
+                Params.model_validate(parameters(**nvidia))
+            )
+            run = json.loads((self.folder / f"host/work/{stage}/last_run.json").read_text())
+            computed.append(run["computed"])
+        return computed
 
     def outputs(self) -> dict[str, bytes]:
         return contents(self.folder, "data", "results")
 
 
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("upstream")
+    return manifest.root(data_set(root, recordings(6, seed=4)), root)
+
+
 @pytest.fixture
-def hub(tmp_path):
-    listing = data_set(tmp_path / "upstream", recordings(6, seed=4))
-    tree = manifest.root(listing, tmp_path / "upstream")
-    with LoopbackHub.of_folder(tree, REPO, REVISION) as served:
+def hub(tree, monkeypatch):
+    with LoopbackHub.of_folder(tree, REPO, REVISION) as served, reached(served, monkeypatch):
         yield served
 
 
-def test_only_download_asks_the_hub_and_an_added_chunk_is_computed_alone(hub, tmp_path):
-    grown, whole = Project(tmp_path / "grown", hub), Project(tmp_path / "whole", hub)
-    for chunks in ([0, 1], [0, 1, 2]):
-        assert grown.run("download", chunks=chunks) == ""
-        asked = len(hub.log)
-        for stage in STAGES[1:]:
-            assert grown.run(stage, chunks=chunks) == ""
-            assert grown.computed(stage) == len(chunks) - (0 if chunks == [0, 1] else 2)
-        assert len(hub.log) == asked
-    for stage in STAGES:
-        assert whole.run(stage, chunks=[0, 1, 2]) == ""
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "stages")
+    monkeypatch.setenv("AVVLA_WORKERS", "1")
+    return lambda name: Project(tmp_path / name, monkeypatch)
+
+
+def test_an_added_chunk_is_computed_alone(hub, make):
+    grown, whole = make("grown"), make("whole")
+    assert grown.run(chunks=[0, 1]) == [2] * 4
+    assert grown.run() == [1] * 4
+    assert whole.run() == [3] * 4
     assert grown.outputs() == whole.outputs()
 
 
-def test_a_plain_tree_gives_the_same_results(hub, tmp_path):
-    served, plain = Project(tmp_path / "served", hub), Project(tmp_path / "plain", hub)
-    for stage in STAGES:
-        assert served.run(stage, clip_count=3) == ""
-    tree = next((tmp_path / "upstream").glob("*/snapshots/*"))
+def test_a_plain_tree_gives_the_same_results(hub, make, tree, monkeypatch):
+    served, plain = make("served"), make("plain")
+    served.run(clip_count=3)
     asked = len(hub.log)
-    for stage in STAGES:
-        assert plain.run(stage, tree, clip_count=3) == ""
+    monkeypatch.setenv("AVVLA_NVIDIA_TREE", str(tree))
+    plain.run(clip_count=3)
     assert len(hub.log) == asked
     assert plain.outputs() == served.outputs()
 
 
-def test_bad_input_is_one_line(hub, tmp_path):
-    project = Project(tmp_path / "project", hub)
+def commands():
+    """The words of each stage's command in dvc.yaml."""
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    variables = {name: text for group in pipeline["vars"] for name, text in group.items()}
+    resolved = {}
+    for name, stage in pipeline["stages"].items():
+        text = stage["cmd"]
+        for variable, value in variables.items():
+            text = text.replace(f"${{{variable}}}", value)
+        resolved[name] = text.split()
+    return resolved
+
+
+def test_every_other_stage_is_offline():
+    offline = {name: "HF_HUB_OFFLINE=1" in words for name, words in commands().items()}
+    assert offline.pop("download") is False
+    assert all(offline.values())
+
+
+def test_download_as_dvc_runs_it(hub, tmp_path):
+    *prefix, _, script = commands()["download"]
+    environment = {name: text for name, text in os.environ.items() if name != "HF_HUB_OFFLINE"} | {
+        "AVVLA_DATA": str(tmp_path / "raw"),
+        "AVVLA_WORK": str(tmp_path / "work"),
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HOME": str(tmp_path / "home"),
+    }
+
+    def run(**nvidia):
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters(**nvidia)))
+        return subprocess.run(
+            [*prefix, f"PYTHONPATH={ROOT}", sys.executable, ROOT / script],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,  # a prompt would fail
+            capture_output=True,
+            text=True,
+        )
+
     hub.token = "hf_good"
-    assert "is gated (or missing) and there is no token" in project.run("download")
+    refused = run()
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: ")
+    assert "is gated (or missing) and there is no token" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert not (tmp_path / "data").exists()
     hub.token = None
-    assert "dataset.nvidia.clips: clip nobody is not in" in project.run("download", clips=["nobody"])
-    assert "dataset.nvidia.revision is 'main'" in project.run("download", revision="main")
-    assert "data/manifest.json is missing" in project.run("label")
-    assert not (project.folder / "data").exists()
+    assert run(chunks=[1]).stdout == "download: 1 chunks computed, 0 kept from earlier runs\n"
+    assert manifest.load(tmp_path / "data/manifest.json").chunks == (1,)
