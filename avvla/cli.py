@@ -142,10 +142,12 @@ def _data_fetch(_: argparse.Namespace) -> int:
     from avvla import host
     from avvla.config import load_params
     from avvla.physical_ai import manifest
-    from avvla.world.synthesis import fetch
+    from avvla.sources import fetch
 
-    wanted = manifest.load(MANIFEST)
-    if fetch(load_params(), host.data_root(), host.work_root(), host.workers()) != wanted:
+    wanted, params = manifest.load(MANIFEST), load_params()
+    for problem in manifest.discard(wanted, host.data_root()):
+        print(f"{problem}: removed")
+    if fetch(params, host.data_root(), host.work_root(), host.workers()) != wanted:
         raise UserError(
             f"params.yaml and this version make other logs than {MANIFEST} lists: run `dvc repro`"
         )

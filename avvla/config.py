@@ -19,6 +19,7 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class Section(BaseModel):
@@ -57,6 +58,32 @@ class Synthetic(Section):
     randomisation: Randomisation = Randomisation()
 
 
+class Nvidia(Section):
+    """A data set on the hub, and what of it; all filters hold at once."""
+
+    repo_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")] = Field(
+        "nvidia/PhysicalAI-Autonomous-Vehicles", description="data set on the hub"
+    )
+    revision: Commit | None = Field(
+        None, description="commit of the data set, 40 hexadecimal digits; has to be set"
+    )
+    features: tuple[str, ...] = Field(
+        (), description="features fetched beside the camera, egomotion and calibration"
+    )
+    chunks: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="numbers of chunks; empty: any"
+    )
+    clips: tuple[str, ...] = Field((), description="ids of clips; empty: any")
+    split: str | None = Field(None, description="split, as the data set names it; null: any")
+    countries: tuple[str, ...] = Field((), description="countries of recording; empty: any")
+    hours: tuple[Annotated[int, Field(ge=0, le=23)], ...] = Field(
+        (), description="hours of the day of recording; empty: any"
+    )
+    sensors: tuple[str, ...] = Field((), description="features that a clip must have")
+    chunk_count: Count | None = Field(None, description="chunks at most, the first ones")
+    clip_count: Count | None = Field(None, description="clips at most, the first ones")
+
+
 class Dataset(Section):
     """What the download stage fetches or makes."""
 
@@ -69,6 +96,7 @@ class Dataset(Section):
     t0_start_s: Positive = Field(2.0, description="first t0 of a clip [s]; needs 1.5 s of history")
     t0_stride_s: Positive = Field(0.5, description="time between two t0 of a clip [s]")
     synthetic: Synthetic = Synthetic()
+    nvidia: Nvidia = Nvidia()
 
 
 class Label(Section):

@@ -17,6 +17,29 @@ def data_root() -> Path:
     return _folder("AVVLA_DATA", "data")
 
 
+def data_quota_bytes() -> int | None:
+    """Bytes that the folder of the raw logs may hold: `$AVVLA_DATA_GB` [GB], else no limit.
+
+    Raises:
+        UserError: it is no positive number.
+    """
+    text = os.environ.get("AVVLA_DATA_GB")
+    if text is None:
+        return None
+    try:
+        quota_bytes = round(float(text) * 1e9)
+    except (ValueError, OverflowError):
+        quota_bytes = 0
+    if quota_bytes <= 0:
+        raise UserError(f"AVVLA_DATA_GB is {text!r}, expected a number of GB above 0")
+    return quota_bytes
+
+
+def nvidia_tree() -> Path | None:
+    """Plain folder with NVIDIA's data set, instead of the hub: `$AVVLA_NVIDIA_TREE` (absolute)."""
+    return _absolute("AVVLA_NVIDIA_TREE")
+
+
 def work_root() -> Path:
     """Folder of resumable intermediate results: `$AVVLA_WORK`, else `avvla/work` in the cache."""
     return _folder("AVVLA_WORK", "work")
@@ -65,10 +88,17 @@ def device() -> str:
 
 
 def _folder(variable: str, name: str) -> Path:
-    text = os.environ.get(variable)
-    if text is None:
+    given = _absolute(variable)
+    if given is None:
         cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return Path(cache) / "avvla" / name
+    return given
+
+
+def _absolute(variable: str) -> Path | None:
+    text = os.environ.get(variable)
+    if text is None:
+        return None
     if not Path(text).is_absolute():
         raise UserError(f"{variable} is {text!r}, expected an absolute path")
     return Path(text)

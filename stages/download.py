@@ -8,7 +8,7 @@ from _run import MANIFEST, run
 from avvla import host
 from avvla.config import Params
 from avvla.physical_ai import manifest
-from avvla.world.synthesis import fetch
+from avvla.sources import fetch
 
 
 def download(params: Params) -> None:

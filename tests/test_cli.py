@@ -3,23 +3,25 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from factory import data_set, recordings
+from factory import CAMERA, data_set, recordings
+from loopback_hub import LoopbackHub, reached
 
 from avvla import cli, host
 from avvla.config import Label, Params
 from avvla.errors import UserError
 from avvla.labels.table import label_rows
-from avvla.physical_ai import manifest
+from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.reader import Clips
 from avvla.physical_ai.windows import Windows
 from avvla.physical_ai.windows import windows as dataset_windows
-from avvla.world.synthesis import fetch
+from avvla.sources import fetch
 
 DATA = [["data"], ["data", "fetch"], ["data", "verify"]]
 LABELS = [["labels"], ["labels", "review"], ["labels", "agreement"]]
@@ -226,6 +228,64 @@ class TestDataVerify:
         assert cli.main(["data", "fetch"]) == 0
         assert cli.main(["data", "verify"]) == 0
         assert "all as in data/manifest.json" in capsys.readouterr().out
+
+
+class TestDataFromTheHub:
+    @pytest.fixture(autouse=True)
+    def hub(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> Iterator[LoopbackHub]:
+        """A project with the manifest of a chunk on the hub, and no files yet."""
+        monkeypatch.chdir(tmp_path)
+        for name in ("data", "work"):
+            monkeypatch.setenv(f"AVVLA_{name.upper()}", str(tmp_path / "host" / name))
+        monkeypatch.setenv("AVVLA_WORKERS", "1")
+        upstream = data_set(tmp_path / "upstream", recordings(2))
+        repo_id = "nvidia/PhysicalAI-Autonomous-Vehicles"
+        tree = manifest.root(upstream, tmp_path / "upstream")
+        nvidia = {"revision": upstream.revision}
+        params = {"dataset": {"source": "nvidia", "nvidia": nvidia}}
+        Path("params.yaml").write_text(yaml.safe_dump(params))
+        same = {"source": "nvidia", "repo_id": repo_id}
+        manifest.save(upstream.model_copy(update=same), cli.MANIFEST)
+        with (
+            LoopbackHub.of_folder(tree, repo_id, upstream.revision) as hub,
+            reached(hub, monkeypatch),
+        ):
+            yield hub
+
+    def test_a_clone_without_the_files(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["data", "verify"]) == 1
+        assert "files are not those of data/manifest.json" in capsys.readouterr().err
+        assert cli.main(["data", "fetch"]) == 0
+        assert re.fullmatch(r"\d+ files in .*\n", capsys.readouterr().out)
+        assert cli.main(["data", "verify"]) == 0
+
+    def test_a_changed_byte_is_found_and_fetched_again(
+        self, hub: LoopbackHub, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main(["data", "fetch"]) == 0
+        listing = manifest.load(cli.MANIFEST)
+        path = layout.chunk_path(CAMERA, 0)
+        blob = (manifest.root(listing, host.data_root()) / path).resolve()
+        content = bytearray(blob.read_bytes())
+        content[50] ^= 1
+        blob.write_bytes(content)
+        asked = len(hub.bodies())
+        assert cli.main(["data", "verify"]) == 1
+        assert f"{path} in " in capsys.readouterr().out
+        assert cli.main(["data", "fetch"]) == 0
+        assert "expected " + hub.oid(path) + ": removed" in capsys.readouterr().out
+        assert [request.path for request in hub.bodies()[asked:]] == [f"/lfs/{hub.oid(path)}"]
+        assert cli.main(["data", "verify"]) == 0
+
+    def test_a_hub_that_refuses(self, hub: LoopbackHub, capsys: pytest.CaptureFixture[str]) -> None:
+        hub.token = "hf_good"
+        assert cli.main(["data", "fetch"]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("avvla: ")
+        assert error.count("\n") == 1
+        assert "is gated (or missing) and there is no token" in error
 
 
 class TestLabels:

@@ -63,6 +63,28 @@ def test_workers_must_be_a_whole_number(text: str, monkeypatch: pytest.MonkeyPat
         host.workers()
 
 
+def test_quota_of_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host.data_quota_bytes() is None
+    monkeypatch.setenv("AVVLA_DATA_GB", "0.5")
+    assert host.data_quota_bytes() == 500_000_000
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "5 GB"])
+def test_a_quota_must_be_a_positive_number(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVVLA_DATA_GB", text)
+    with pytest.raises(UserError, match=r"AVVLA_DATA_GB is '.*', expected a number of GB above 0"):
+        host.data_quota_bytes()
+
+
+def test_a_plain_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host.nvidia_tree() is None
+    monkeypatch.setenv("AVVLA_NVIDIA_TREE", "/mnt/nvidia")
+    assert host.nvidia_tree() == Path("/mnt/nvidia")
+    monkeypatch.setenv("AVVLA_NVIDIA_TREE", "nvidia")
+    with pytest.raises(UserError, match="AVVLA_NVIDIA_TREE is 'nvidia', expected an absolute path"):
+        host.nvidia_tree()
+
+
 @pytest.mark.parametrize("text", [None, "local", "ray"])
 def test_backend(text: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if text is not None:

@@ -39,6 +39,7 @@ _OBJECT_STORE = 256 * 2**20  # bytes; results are files
 _PASSED_ON = (
     "AVVLA_DATA",
     "AVVLA_WORK",
+    "HF_ENDPOINT",
     "HF_HUB_DISABLE_TELEMETRY",
     "HF_HUB_OFFLINE",
     "OMP_NUM_THREADS",

@@ -103,10 +103,7 @@ class Store:
             UserError: as `map_chunks`, or results cannot be written.
         """
         paths = {chunk: self.path(step, chunk, facts) for chunk, facts in inputs.items()}
-        with self.writing():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.record.parent.mkdir(parents=True, exist_ok=True)
-            self.record.unlink(missing_ok=True)
+        self.begin()
         missing = {chunk: path for chunk, path in paths.items() if not _touch(path)}
         make = partial(_make, self, step, identity(step.function.__module__), missing)
         spent_s = map_chunks(make, list(missing), workers, describe)
@@ -116,16 +113,36 @@ class Store:
                     f"{path} was made by another node and is not here: set {self.variable} to a"
                     " folder that every node sees under the same path"
                 )
+        self.note(
+            kept_bytes=sum(_size(path) for path in paths.values()),
+            computed=len(missing),
+            cpu_s=sum(spent_s),
+            reused=len(paths) - len(missing),
+        )
+        self._prune()
+        return paths
+
+    def begin(self) -> None:
+        """Make the folders, and remove the record of the run before.
+
+        Raises:
+            UserError: they cannot be written.
+        """
+        with self.writing():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.record.parent.mkdir(parents=True, exist_ok=True)
+            self.record.unlink(missing_ok=True)
+
+    def note(self, *, kept_bytes: int, computed: int, cpu_s: float, reused: int) -> None:
+        """Write the record of a run that ends well."""
         run = {
-            "bytes": sum(_size(path) for path in paths.values()),
-            "computed": len(missing),
-            "cpu_s": round(sum(spent_s), 3),
-            "reused": len(paths) - len(missing),
+            "bytes": kept_bytes,
+            "computed": computed,
+            "cpu_s": round(cpu_s, 3),
+            "reused": reused,
         }
         with replacing(self.record) as temporary:
             temporary.write_text(json.dumps(run, sort_keys=True) + "\n")
-        self._prune()
-        return paths
 
     def discard(self, path: Path) -> None:
         """Remove a result; a process that is killed meanwhile leaves no part under its name."""

@@ -12,7 +12,7 @@ from lerobot.datasets.aggregate import aggregate_datasets
 
 from avvla.cluster.store import Step, Store
 from avvla.config import Build, Params
-from avvla.dataset import split
+from avvla.dataset import calibration, split
 from avvla.dataset.shard import (
     LEROBOT,
     REPO_ID,
@@ -66,9 +66,8 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
             " results/label/metrics.json"
         )
     parts = split.split_clips(clips, settings.validation, inputs.params.seed)
-    roots = [
-        folder / LEROBOT for folder, report in zip(folders, reports, strict=True) if report.clips
-    ]
+    used = [folder for folder, report in zip(folders, reports, strict=True) if report.clips]
+    roots = [folder / LEROBOT for folder in used]
     aggregate_datasets(
         [REPO_ID] * len(roots),
         REPO_ID,
@@ -78,6 +77,9 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
         concatenate_data=False,
     )
     _sort_keys(root / "meta/stats.json")
+    calibration.join(
+        [folder / calibration.FILE for folder in used], root / "meta" / calibration.FILE
+    )
     for video in root.rglob("*.mp4"):
         video.chmod(0o644)  # LeRobot leaves its temporary file's 600
     split.save(parts, root)

@@ -6,7 +6,8 @@
     trajectory                     (64, 3) driven x, y [m], yaw [rad], local frame
     t0_us                          (1,) time in the clip [us]; the task is the command
 
-A finished shard is a folder with report.json and, unless the chunk gave no episode, lerobot/.
+A finished shard is a folder with report.json, calibration.parquet and, unless the chunk gave no
+episode, lerobot/.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from lerobot.utils.constants import ACTION, OBS_STATE
 from numpy.typing import NDArray
 
 from avvla.actions.unicycle import HORIZON
-from avvla.dataset.samples import ClipSamples, Rows, join, samples
+from avvla.dataset import calibration
+from avvla.dataset.samples import ClipSamples, Rows, crop_of, join, samples
 from avvla.dataset.writer import EpisodeWriter
 from avvla.errors import UserError
 from avvla.features import IMAGE
@@ -92,7 +94,9 @@ def build_shard(
     """
     rows = join(labels / chunk_file(chunk), actions / chunk_file(chunk))
     path.mkdir()
-    report = _write(Clips(listing, data_root), rows, build, fps, path / LEROBOT)
+    clips = Clips(listing, data_root)
+    report = _write(clips, rows, build, fps, path / LEROBOT)
+    calibration.write(clips, report.clips, crop_of(build), path / calibration.FILE)
     (path / REPORT).write_text(json.dumps(asdict(report), sort_keys=True))
 
 

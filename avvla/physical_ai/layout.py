@@ -15,7 +15,6 @@ import json
 import re
 from pathlib import Path
 
-NVIDIA_REPO = "nvidia/PhysicalAI-Autonomous-Vehicles"
 SYNTHETIC_REPO = "avvla/synthetic"
 
 EGOMOTION = "egomotion"
@@ -27,6 +26,10 @@ CALIBRATION = (CAMERA_INTRINSICS, SENSOR_EXTRINSICS, VEHICLE_DIMENSIONS)
 FEATURES_CSV = "features.csv"
 CLIP_INDEX = "clip_index.parquet"
 FEATURE_PRESENCE = "metadata/feature_presence.parquet"
+PRESENCE = (FEATURE_PRESENCE, "metadata/sensor_presence.parquet")
+"""Which features a clip has; revisions before 26.03 have the second."""
+METADATA = "metadata"
+SPLITS = "splits/default.parquet"
 DATA_COLLECTION = "metadata/data_collection.parquet"
 REASONING = "reasoning/ood_reasoning.parquet"
 
@@ -87,6 +90,11 @@ def parse(path: str) -> tuple[str, int | None]:
 def snapshot(data_root: Path, repo_id: str, revision: str) -> Path:
     """Folder of one revision of a data set in a hub cache at `data_root`."""
     return _repository(data_root, repo_id) / "snapshots" / revision
+
+
+def listings(data_root: Path, repo_id: str, revision: str) -> Path:
+    """Folder of what the hub has at a revision, in a hub cache at `data_root`."""
+    return _repository(data_root, repo_id) / "listings" / revision
 
 
 def kept_chunks(data_root: Path, repo_id: str) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
+from tqdm import tqdm
 
 from avvla.errors import UserError
 from avvla.files import hash_file, replacing
@@ -42,13 +43,17 @@ class File(Record):
 
 
 class Manifest(Record):
-    """The raw logs of one run of the pipeline: a revision of a data set and its files, by path."""
+    """The raw logs of one run of the pipeline: a revision of a data set and its files, by path.
+
+    `clips` are those that count, sorted; null: all of the chunks.
+    """
 
     source: Literal["synthetic", "nvidia", "l2d", "hdf5"]
     repo_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     camera: Annotated[str, Field(pattern=r"^camera_\w+$")]
     files: tuple[File, ...]
+    clips: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _sorted_without_duplicates(self) -> Self:
@@ -129,12 +134,34 @@ def size_problem(file: File, snapshot: Path) -> str | None:
 
 def verify(manifest: Manifest, data_root: Path) -> list[str]:
     """Compare a manifest with the files on disk: one sentence per missing or different file."""
+    return list(_problems(manifest, data_root).values())
+
+
+def discard(manifest: Manifest, data_root: Path) -> list[str]:
+    """Remove files that are not as the manifest says; a sentence for each.
+
+    A file outside `data_root`, which a snapshot may link to, loses the link only.
+    """
+    told = []
+    for file, problem in _problems(manifest, data_root).items():
+        path = root(manifest, data_root) / file.path
+        target = path.resolve()
+        if target.exists():
+            told.append(problem)
+            if target.is_relative_to(data_root.resolve()):
+                target.unlink()
+        path.unlink(missing_ok=True)
+    return told
+
+
+def _problems(manifest: Manifest, data_root: Path) -> dict[File, str]:
+    """What is wrong with the files that are; reads every byte."""
     snapshot = root(manifest, data_root)
-    problems = []
-    for file in manifest.files:
+    problems = {}
+    for file in tqdm(manifest.files, "verify", unit="file", disable=None):
         problem = size_problem(file, snapshot)
         if problem is None and (got := hash_file(snapshot / file.path)) != file.sha256:
             problem = f"{file.path} in {snapshot} has SHA-256 {got}, expected {file.sha256}"
         if problem is not None:
-            problems.append(problem)
+            problems[file] = problem
     return problems

@@ -44,6 +44,7 @@ class Clips:
                 " only the files of the manifest are read"
             )
         self._manifest = listing
+        self._chosen = None if listing.clips is None else frozenset(listing.clips)
         self._snapshot = manifest.root(listing, data_root)
         self._check_sizes(tuple(file for file in listing.files if file.chunk is None))
         try:
@@ -61,8 +62,13 @@ class Clips:
         self._checked: set[int] = set()
         self._clip: Clip | None = None
 
+    @property
+    def camera_name(self) -> str:
+        """Feature of the camera."""
+        return self._manifest.camera
+
     def clip_ids(self, chunk: int) -> list[str]:
-        """Usable clips of a chunk, sorted: valid, with egomotion and camera.
+        """Usable clips of a chunk, sorted: chosen, valid, with egomotion and camera.
 
         Raises:
             UserError: the manifest has no such chunk.
@@ -219,6 +225,9 @@ class Clips:
             if feature in presence.columns:
                 absent = presence.index[~presence[feature].astype(bool)]
                 problems |= dict.fromkeys(absent, f"no {feature}")
+        if self._chosen is not None:
+            others = of_chunk.index[~of_chunk.index.isin(self._chosen)]
+            problems |= dict.fromkeys(others, "not chosen")
         invalid = of_chunk.index[~of_chunk["clip_is_valid"].astype(bool)]
         return problems | dict.fromkeys(invalid, "marked as not valid")
 

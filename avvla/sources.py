@@ -1,0 +1,35 @@
+"""The raw logs of `dataset.source` in the hub cache: which package brings each source there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from avvla import host
+from avvla.config import Params
+from avvla.errors import UserError
+from avvla.physical_ai.manifest import Manifest
+
+
+def fetch(params: Params, data_root: Path, work: Path, workers: int) -> Manifest:
+    """Bring the raw logs of `params.dataset` into the hub cache at `data_root`.
+
+    What is there stays as it is; the result does not depend on `workers`. What had to be made or
+    fetched is told in `work`.
+
+    Raises:
+        UserError: the source is not available in this version, or cannot give what is asked for.
+    """
+    source = params.dataset.source
+    if source == "synthetic":
+        from avvla.world import synthesis
+
+        return synthesis.fetch(params, data_root, work, workers)
+    if source == "nvidia":
+        from avvla.hub import nvidia
+
+        tree, quota_bytes = host.nvidia_tree(), host.data_quota_bytes()
+        return nvidia.fetch(params, data_root, work, workers, tree=tree, quota_bytes=quota_bytes)
+    raise UserError(
+        f"dataset.source is {source!r}, which this version cannot fetch yet: set it to synthetic or"
+        " nvidia"
+    )
