@@ -8,13 +8,14 @@ from _run import MANIFEST, run
 from avvla import host
 from avvla.config import Params
 from avvla.physical_ai import manifest
-from avvla.world.synthesis import fetch
+from avvla.sources import fetch
 
 
 def download(params: Params) -> None:
     listing = fetch(params, host.data_root(), host.work_root(), host.workers())
     manifest.save(listing, MANIFEST)
-    tell("download")
+    if params.dataset.source == "synthetic":
+        tell("download")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The raw logs of a source in the hub cache: what the download stage brings there.
+"""The raw logs of the source `synthetic` in the hub cache.
 
-The source `synthetic` is recorded in the embedded world, chunk by chunk, and kept by what made it.
+They are recorded in the embedded world, chunk by chunk, and kept by what made them.
 A snapshot links to its chunks as the hub's links to blobs, and its revision names its content:
 
     <cache>/datasets--avvla--synthetic/chunks/chunk_0000_<hash>/
@@ -33,20 +33,14 @@ _EGOMOTION_BYTES_PER_S = 4000
 
 
 def fetch(params: Params, data_root: Path, work: Path, workers: int) -> Manifest:
-    """Bring the raw logs of `params.dataset` into the hub cache at `data_root`.
+    """Record the raw logs of `params.dataset` into the hub cache at `data_root`.
 
     Chunks that are complete stay as they are; the result does not depend on `workers`. What had
     to be recorded is told in `work`.
 
     Raises:
-        UserError: the source is not available in this version, or `data_root` is full or cannot
-            be written.
+        UserError: `data_root` is full or cannot be written.
     """
-    if params.dataset.source != "synthetic":
-        raise UserError(
-            f"dataset.source is {params.dataset.source!r}, which this version cannot fetch yet:"
-            " set dataset.source to synthetic"
-        )
     kept = layout.kept_chunks(data_root, layout.SYNTHETIC_REPO)
     # Manifests of older checkouts link to chunks, so age is no reason to remove one.
     store = Store(kept, work / "download" / LAST_RUN, "AVVLA_DATA", keep_days=float("inf"))

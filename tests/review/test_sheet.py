@@ -10,9 +10,9 @@ from factory import camera, data_set, recordings
 
 from avvla.config import Label
 from avvla.labels.table import label_rows
+from avvla.logs.windows import windows
 from avvla.physical_ai.camera import front_camera_extrinsics
 from avvla.physical_ai.reader import Clips
-from avvla.physical_ai.windows import windows
 from avvla.review.samples import COLUMNS, choose
 from avvla.review.sheet import FRAME_WIDTH_PX, cards, path_chart, render, with_path
 
