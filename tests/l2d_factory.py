@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from lerobot.configs import RGBEncoderConfig
 from lerobot.datasets import LeRobotDataset
 
+from avvla.config import Dataset, Params
 from avvla.l2d import layout
+from avvla.l2d.download import fetch
 from avvla.l2d.path import EARTH_RADIUS_M
+from avvla.l2d.reader import Drives
 from avvla.physical_ai.layout import snapshot
+from avvla.physical_ai.manifest import Manifest
 
 REPO, REVISION = "yaak-ai/L2D", "c0ffee" * 6 + "c0ff"
 FRONT = "observation.images.front_left"
@@ -23,6 +28,9 @@ WIDTH, HEIGHT = 64, 36
 MAP_SIZE = (36, 64)
 EPOCH_NS = 1_685_725_291_000_000_123  # as in real drives, no whole microsecond
 STEP_NS = 100_000_000
+DATA = "data/chunk-000/file-000.parquet"
+EPISODES = "meta/episodes/chunk-000/file-000.parquet"
+VIDEO = f"videos/{FRONT}/chunk-000/file-000.mp4"
 TASK = "Follow the waypoints while adhering to traffic rules and regulations"
 
 
@@ -41,7 +49,6 @@ class Drive:
     window_s: float = 6.0
     instructions: tuple[str, ...] = ("Drive straight for 200 m",)
     """Of the windows, again from the first one when they are over."""
-    latitude_deg: float = 52.0
 
 
 DRIVES = (
@@ -67,6 +74,14 @@ def state(drive: Drive, time_s: np.ndarray) -> dict[str, np.ndarray]:
         "yaw": yaw,
         "speed": np.full_like(time_s, speed),
     }
+
+
+def gps(xy: np.ndarray, latitude_deg: float = 52.0) -> tuple[np.ndarray, np.ndarray]:
+    """Latitude and longitude [degree] of positions (N, 2) [m], with float32's resolution."""
+    across = EARTH_RADIUS_M * math.cos(math.radians(latitude_deg))
+    latitude = latitude_deg + np.degrees(xy[:, 1] / EARTH_RADIUS_M)
+    longitude = 13.4 + np.degrees(xy[:, 0] / across)
+    return latitude.astype(np.float32).astype(float), longitude.astype(np.float32).astype(float)
 
 
 def brightness(frame: int | np.ndarray) -> int | np.ndarray:
@@ -144,9 +159,7 @@ def _frames(drive: Drive, place: int, start_s: float):
     first = round(start_s * layout.FPS)
     number = first + np.arange(round(drive.window_s * layout.FPS))
     exact = state(drive, number / layout.FPS)
-    latitude = drive.latitude_deg + np.degrees(exact["y"] / EARTH_RADIUS_M)
-    across = EARTH_RADIUS_M * math.cos(math.radians(drive.latitude_deg))
-    longitude = 13.4 + np.degrees(exact["x"] / across)
+    latitude, longitude = gps(np.stack([exact["x"], exact["y"]], axis=-1))
     heading = (drive.heading_deg + drive.turn_deg_s * number / layout.FPS) % 360.0
     side = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     for i, frame in enumerate(number.tolist()):
@@ -171,3 +184,32 @@ def _frames(drive: Drive, place: int, start_s: float):
             "action.discrete": np.array([4, 0], np.int32),
             "task": TASK,
         }
+
+
+def dataset(**choice: object) -> Dataset:
+    """The section `dataset` of the parameters, with `choice` in its part l2d."""
+    l2d = {"revision": REVISION, "drives": 3, **choice}
+    params = {"source": "l2d", "camera": FRONT, "t0_start_s": 0.5, "l2d": l2d}
+    return Params.model_validate({"dataset": params}).dataset
+
+
+class Copy:
+    """A copy of the data set in a hub cache of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.snapshot = snapshot(root, REPO, REVISION)
+
+    def change(self, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+        """Rewrite a table, of what is read alone: pandas cannot write LeRobot's matrices."""
+        path = self.snapshot / name
+        table = pq.read_table(path)
+        if name == DATA:
+            table = table.select(list(layout.STATE_COLUMNS))
+        change(table.to_pandas()).to_parquet(path, index=False)
+
+    def fetch(self, **choice: object) -> Manifest:
+        return fetch(dataset(**choice), self.root)
+
+    def open(self, **choice: object) -> Drives:
+        return Drives(self.fetch(**choice), self.root)

@@ -106,6 +106,14 @@ def test_the_path_lies_on_the_ground_on_its_side():
     assert columns[0] < columns[2] - 20 < columns[2] + 20 < columns[1]
 
 
+def test_a_camera_of_unknown_place_shows_its_frame_alone():
+    small = camera(192, 108)
+    frame = np.full((108, 192, 3), 90, np.uint8)
+    shown = with_path(frame, small, None, np.stack([np.arange(64.0), np.zeros(64)], axis=-1))
+    assert shown.shape[1] == FRAME_WIDTH_PX
+    assert (shown == 90).all()
+
+
 def test_a_standing_car_has_a_frame_and_a_map():
     grey = np.full((36, 64, 3), 90, np.uint8)
     standing = np.zeros((64, 2))

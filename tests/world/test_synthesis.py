@@ -157,13 +157,6 @@ def test_the_revision_names_the_content(fetched, tmp_path, work, monkeypatch):
     assert fetch(params(seed=8), tmp_path, work, 1).revision == other.revision
 
 
-@pytest.mark.parametrize("source", ["nvidia", "l2d", "hdf5"])
-def test_other_sources_are_refused(tmp_path, work, source):
-    with pytest.raises(UserError, match=rf"{source}.* cannot fetch yet.*to synthetic"):
-        fetch(params(dataset={"source": source}), tmp_path / "hub", work, 1)
-    assert not (tmp_path / "hub").exists()
-
-
 def test_too_little_space_is_told_before_the_work(tmp_path, work, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**6, 10**6, 1000))
