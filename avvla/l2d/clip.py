@@ -52,12 +52,12 @@ class Clip:
     @property
     def frame_us(self) -> IntArray:
         """Times (F,) of the frames [us]."""
-        return np.subtract(self.frames.time_us, self.frames.time_us[0])
+        return np.asarray(self.frames.time_us - self.frames.time_us[0], np.int64)
 
     @property
     def motion_us(self) -> IntArray:
         """Times (M,) of the motion [us]."""
-        return np.subtract(self.motion.time_us, self.frames.time_us[0])
+        return np.asarray(self.motion.time_us - self.frames.time_us[0], np.int64)
 
     def t0_grid(self, start_s: float, stride_s: float) -> IntArray:
         """Times (K,) of the frames nearest to `start_s` and every `stride_s` after it [us].
@@ -68,9 +68,9 @@ class Clip:
         frame_us, motion_us = self.frame_us, self.motion_us
         middles = (frame_us[1:] + frame_us[:-1]) / 2
         grid = np.arange(start_s * 1e6, frame_us[-1] + 1, stride_s * 1e6)
-        t0_us: IntArray = frame_us[np.unique(np.searchsorted(middles, grid))]
+        t0_us = frame_us[np.unique(np.searchsorted(middles, grid))]
         earliest, latest = motion_us[0] - WINDOW_US[0], motion_us[-1] - WINDOW_US[-1]
-        return t0_us[(t0_us >= earliest) & (t0_us <= latest)]
+        return np.asarray(t0_us[(t0_us >= earliest) & (t0_us <= latest)], np.int64)
 
     def ego_windows(self, t0_us: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Windows of 80 samples at 10 Hz around each t0 (K,): xy (K, 80, 2), yaw, speed (K, 80).

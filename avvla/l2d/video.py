@@ -12,7 +12,7 @@ from avvla.errors import UserError
 from avvla.l2d.metadata import UNREADABLE, unreadable
 
 NEAR_S = 2.0
-"""A frame up to this far ahead is reached by decoding, a further one by a seek."""
+"""From one frame to the next, up to this far ahead, every frame is decoded, else a seek begins."""
 
 
 def decode(
@@ -38,9 +38,10 @@ def decode(
                     while wanted and abs(frame.time - wanted[-1][1]) * fps < 0.5:
                         row, _ = wanted.pop()
                         images[row] = _pixels(frame, path, shape)
-                    if not wanted or wanted[-1][1] - frame.time > NEAR_S:
-                        break
-                    if (frame.time - wanted[-1][1]) * fps >= 0.5:
+                    ahead_s = wanted[-1][1] - frame.time if wanted else 0.0
+                    passed = ahead_s * fps <= -0.5
+                    # Before the first one the way leads from a key frame, however far it is.
+                    if not wanted or passed or (len(wanted) < left and ahead_s > NEAR_S):
                         break
                 if len(wanted) == left:
                     break

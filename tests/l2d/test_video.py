@@ -1,5 +1,8 @@
 """Frames at given times of a long video, wherever they are, and its damage in one line."""
 
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
 from l2d_factory import HEIGHT, VIDEO, WIDTH, brightness
@@ -32,6 +35,25 @@ def test_random_frames_are_those_at_the_times(whole):
         np.testing.assert_allclose(levels(whole, numbers), LEVEL[numbers], atol=2)
 
 
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libsvtav1", {"g": "2", "preset": "12"}),
+        ("libsvtav1", {"g": "300", "preset": "12"}),
+        ("libx264", {"g": "300", "bf": "3", "preset": "ultrafast"}),
+    ],
+    ids=["AV1, key frames", "AV1, one key frame", "H.264, one key frame and B-frames"],
+)
+def test_any_codec_and_distance_of_key_frames_will_do(tmp_path, codec, options):
+    path, level = tmp_path / "v.mp4", 10 + np.arange(200) % 24 * 10
+    write_video(path, codec, options, level)
+    rng = np.random.default_rng(1)
+    for count in (1, 2, 5, 20):
+        numbers = np.sort(rng.choice(200, count, replace=False))
+        images = decode(path, numbers / 10, 10, (64, 64))
+        np.testing.assert_allclose(images.mean((1, 2, 3)), level[numbers], atol=4)
+
+
 @pytest.mark.parametrize("time_s", [96.0, 1000.0])
 def test_a_time_after_the_end_is_one_line(whole, time_s):
     with pytest.raises(UserError, match=rf"has no frame at {time_s:.3f} s"):
@@ -59,9 +81,20 @@ def test_a_damaged_video_is_one_line(copy, damage):
     assert "\n" not in str(told.value)
 
 
-def write_sound(path):
-    import av
+def write_video(path, codec, options, level):
+    """Grey frames of these levels, ten a second."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, 10, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.gop_size = int(options["g"])
+        for number, grey in enumerate(level.tolist()):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), grey, np.uint8), "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
 
+
+def write_sound(path):
     with av.open(str(path), "w") as file:
         stream = file.add_stream("aac", rate=8000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
