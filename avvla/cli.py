@@ -177,8 +177,8 @@ def _review(arguments: argparse.Namespace) -> int:
     # The reader takes files from the hub's cache only; huggingface_hub reads this when imported.
     os.environ["HF_HUB_OFFLINE"] = "1"
     from avvla import host
+    from avvla.logs.source import open_logs
     from avvla.physical_ai import manifest
-    from avvla.physical_ai.reader import Clips
     from avvla.results import write_text
     from avvla.review.samples import choose, load_labels
     from avvla.review.sheet import cards, render
@@ -186,8 +186,8 @@ def _review(arguments: argparse.Namespace) -> int:
     if arguments.samples < 1:
         raise UserError(f"--samples is {arguments.samples}, expected 1 or more")
     labels = load_labels(LABELS)
-    clips = Clips(manifest.load(MANIFEST), host.data_root())
-    shown = cards(clips, choose(labels, arguments.samples))
+    logs = open_logs(manifest.load(MANIFEST), host.data_root())
+    shown = cards(logs, choose(labels, arguments.samples))
     write_text(arguments.output, render(shown, len(labels)))
     print(f"{arguments.output}: {len(shown)} of {len(labels)} labels; open it in a browser")
     return 0

@@ -84,6 +84,25 @@ class Nvidia(Section):
     clip_count: Count | None = Field(None, description="clips at most, the first ones")
 
 
+class L2D(Section):
+    """Yaak's open data set L2D: 10 Hz, six cameras, instructions in words."""
+
+    repo_id: str = Field("yaak-ai/L2D", description="the data set on the hub")
+    revision: Commit | None = Field(
+        None, description="its commit, 40 hexadecimal digits; has to be set"
+    )
+    drives: Count = Field(8, description="number of drives, the first that give a sample")
+    sessions: tuple[str, ...] = Field(
+        (), description="drives (session_id) to use instead of the first ones"
+    )
+    student: bool = Field(False, description="use drives of learners too, not of experts alone")
+    hfov_deg: Annotated[float, Field(gt=0, le=180)] = Field(
+        90.0,
+        description="field of view of the front camera over its width, a guess: L2D has no"
+        " intrinsics [degree]",
+    )
+
+
 class Dataset(Section):
     """What the download stage fetches or makes."""
 
@@ -91,21 +110,22 @@ class Dataset(Section):
         "synthetic", description="where the raw logs come from"
     )
     camera: str = Field(
-        "camera_front_wide_120fov", description="camera feature, in NVIDIA's naming"
+        "camera_front_wide_120fov", description="camera feature, in the naming of the source"
     )
     t0_start_s: Positive = Field(2.0, description="first t0 of a clip [s]; needs 1.5 s of history")
     t0_stride_s: Positive = Field(0.5, description="time between two t0 of a clip [s]")
     synthetic: Synthetic = Synthetic()
     nvidia: Nvidia = Nvidia()
+    l2d: L2D = L2D()
 
 
 class Label(Section):
     """Where the command of each t0 comes from."""
 
-    source: Literal["scenario", "ood_reasoning", "kinematic", "fixed"] = Field(
+    source: Literal["scenario", "ood_reasoning", "instruction", "kinematic", "fixed"] = Field(
         "scenario",
-        description="the expert's command, the data set's Chain-of-Causation texts, rules on the"
-        " driven path, or one command",
+        description="the expert's command, the data set's Chain-of-Causation texts or its"
+        " instructions for the way, rules on the driven path, or one command",
     )
     command: str = Field("Follow the lane", description="the command of the source `fixed`")
 
@@ -204,7 +224,9 @@ class Train(Section):
 class Evaluate(Section):
     """Open loop on held-out clips, closed loop in the embedded world."""
 
-    roads: Count = Field(40, description="unseen roads per scenario family")
+    roads: Annotated[int, Field(ge=0)] = Field(
+        40, description="unseen roads per scenario family; 0: no closed loop"
+    )
     duration_s: Positive = Field(25.0, description="length of a lane-keeping drive [s]")
     replan_ticks: Count = Field(3, description="ticks of 0.1 s driven on one plan")
     max_clips: Count = Field(200, description="validation clips used in open loop, at most")

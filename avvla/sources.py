@@ -29,7 +29,11 @@ def fetch(params: Params, data_root: Path, work: Path, workers: int) -> Manifest
 
         tree, quota_bytes = host.nvidia_tree(), host.data_quota_bytes()
         return nvidia.fetch(params, data_root, work, workers, tree=tree, quota_bytes=quota_bytes)
+    if source == "l2d":
+        from avvla.l2d import download
+
+        return download.fetch(params.dataset, data_root)
     raise UserError(
-        f"dataset.source is {source!r}, which this version cannot fetch yet: set it to synthetic or"
-        " nvidia"
+        f"dataset.source is {source!r}, which this version cannot fetch yet: set it to"
+        " synthetic, nvidia or l2d"
     )

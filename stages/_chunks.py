@@ -14,8 +14,8 @@ from avvla import host
 from avvla.cluster.store import LAST_RUN, Step, Store
 from avvla.config import Dataset
 from avvla.files import chunk_file
+from avvla.logs.source import open_logs
 from avvla.physical_ai.manifest import Manifest
-from avvla.physical_ai.reader import Clips
 
 
 def tables(
@@ -45,11 +45,11 @@ def tables(
 
     Returns: the kept tables in the order of the chunks.
     """
-    logs = {"listing": listing, "data_root": host.data_root()}
+    where = {"listing": listing, "data_root": host.data_root()}
     grid = dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
-    step = Step(function, {**settings, **grid}, logs, ".parquet")
-    clips = Clips(**logs)
-    inputs = {chunk: clips.facts(chunk, events=events) for chunk in listing.chunks}
+    step = Step(function, {**settings, **grid}, where, ".parquet")
+    logs = open_logs(**where)
+    inputs = {chunk: logs.facts(chunk, events=events) for chunk in listing.chunks}
     store = Store.of_stage(host.work_root(), stage)
     kept = store.results(step, inputs, host.workers(), verb)
     with replacing_folder(output) as folder:

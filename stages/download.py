@@ -14,7 +14,8 @@ from avvla.sources import fetch
 def download(params: Params) -> None:
     listing = fetch(params, host.data_root(), host.work_root(), host.workers())
     manifest.save(listing, MANIFEST)
-    tell("download")
+    if params.dataset.source == "synthetic":
+        tell("download")
 
 
 if __name__ == "__main__":

@@ -29,11 +29,11 @@ def evaluate(params: Params) -> None:
     apart = {
         driver: open_loop.displacement(path, samples.trajectory) for driver, path in paths.items()
     }
-    drives = suite.run(drivers, params, host.workers())
-    metrics = {
-        "open_loop": open_loop.metrics(apart, samples.command),
-        "closed_loop": suite.metrics(drives),
-    }
+    metrics = {"open_loop": open_loop.metrics(apart, samples.command)}
+    drives = {}
+    if params.evaluate.roads:
+        drives = suite.run(drivers, params, host.workers())
+        metrics["closed_loop"] = suite.metrics(drives)
     write_metrics(RESULTS / "metrics.json", metrics)
     curves.write(RESULTS / "plots", apart, drives)
     save_drives(RESULTS / "drives.npz", drives)

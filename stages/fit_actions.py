@@ -15,8 +15,8 @@ from avvla.actions.chunk import fit_chunk
 from avvla.actions.table import actions, furthest, summary
 from avvla.config import Params
 from avvla.evaluation.fits import WINDOWS, read_examples, sheet
+from avvla.logs.source import open_logs
 from avvla.physical_ai import manifest
-from avvla.physical_ai.reader import Clips
 from avvla.results import write_metrics, write_text
 
 RESULTS = Path("results/fit_actions")
@@ -36,8 +36,8 @@ def fit_all(params: Params) -> None:
     described = {params.dataset.source: statistics.describe(statistics.merge(parts))}
     found_metrics = {**summary(pa.concat_tables(rows)), "statistics": described}
     write_metrics(RESULTS / "metrics.json", found_metrics)
-    clips = Clips(listing, host.data_root())
-    write_text(RESULTS / "fits.svg", sheet(read_examples(worst[0], clips)))
+    logs = open_logs(listing, host.data_root())
+    write_text(RESULTS / "fits.svg", sheet(read_examples(worst[0], logs)))
     tell("fit_actions")
 
 

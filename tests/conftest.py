@@ -38,5 +38,15 @@ def ray_running() -> Iterator[None]:
             yield
 
 
+@pytest.fixture(scope="session")
+def l2d_hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub cache with the drives of `l2d_factory.DRIVES`, not to be changed."""
+    from l2d_factory import data_set
+
+    root = tmp_path_factory.mktemp("l2d")
+    data_set(root)
+    return root
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(SCRATCH, ignore_errors=True)

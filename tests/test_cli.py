@@ -17,10 +17,10 @@ from avvla import cli, host
 from avvla.config import Label, Params
 from avvla.errors import UserError
 from avvla.labels.table import label_rows
+from avvla.logs.windows import Windows
+from avvla.logs.windows import windows as dataset_windows
 from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.reader import Clips
-from avvla.physical_ai.windows import Windows
-from avvla.physical_ai.windows import windows as dataset_windows
 from avvla.sources import fetch
 
 DATA = [["data"], ["data", "fetch"], ["data", "verify"]]

@@ -15,9 +15,11 @@ def params(source):
     return Params.model_validate({"dataset": section})
 
 
-@pytest.mark.parametrize("source", ["l2d", "hdf5"])
+@pytest.mark.parametrize("source", ["hdf5"])
 def test_other_sources_are_refused(tmp_path, source):
-    with pytest.raises(UserError, match=rf"{source}.* cannot fetch yet.*to synthetic or nvidia"):
+    with pytest.raises(
+        UserError, match=rf"{source}.* cannot fetch yet.*to synthetic, nvidia or l2d"
+    ):
         fetch(params(source), tmp_path / "hub", tmp_path / "work", 1)
     assert list(tmp_path.iterdir()) == []
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from avvla.actions.fit import fit_actions
 from avvla.actions.table import action_table
 from avvla.actions.unicycle import DT_S
+from avvla.logs.source import open_logs
+from avvla.logs.windows import windows
 from avvla.physical_ai.manifest import Manifest
-from avvla.physical_ai.reader import Clips
-from avvla.physical_ai.windows import windows
 
 if TYPE_CHECKING:
     from avvla.config import Action
@@ -35,7 +35,7 @@ def fit_chunk(
         UserError: the chunk cannot be read or has no t0.
     """
     rows = []
-    for part in windows(Clips(listing, data_root), chunk, t0_start_s, t0_stride_s):
+    for part in windows(open_logs(listing, data_root), chunk, t0_start_s, t0_stride_s):
         motion = (part.xy, part.yaw, part.speed)
         fit = fit_actions(*motion, DT_S, action.integrator, action.max_error_m, action.method)
         rows.append(action_table(part.clip_id, part.t0_us, fit, action.integrator))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from avvla.dataset.shard import (
 )
 from avvla.errors import UserError
 from avvla.files import chunk_file, hash_file
+from avvla.logs.source import open_logs
 from avvla.physical_ai.manifest import Manifest
-from avvla.physical_ai.reader import Clips
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,14 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
     folders = shards(inputs, workers)
     reports = [read_report(folder) for folder in folders]
     clips = [clip for report in reports for clip in report.clips]
+    groups = [group for report in reports for group in report.groups]
     if not clips:
         reasons = ", ".join(f"{count} {reason}" for reason, count in _sum(reports, "dropped"))
         raise UserError(
             f"no usable sample, left out were: {reasons}; see results/fit_actions/metrics.json and"
             " results/label/metrics.json"
         )
-    parts = split.split_clips(clips, settings.validation, inputs.params.seed)
+    parts = split.split_clips(clips, groups, settings.validation, inputs.params.seed)
     used = [folder for folder, report in zip(folders, reports, strict=True) if report.clips]
     roots = [folder / LEROBOT for folder in used]
     aggregate_datasets(
@@ -83,7 +85,8 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
     for video in root.rglob("*.mp4"):
         video.chmod(0o644)  # LeRobot leaves its temporary file's 600
     split.save(parts, root)
-    return _metrics(reports, parts)
+    assumptions = open_logs(inputs.listing, inputs.data_root).assumptions
+    return _metrics(reports, parts, assumptions)
 
 
 def shards(inputs: Inputs, workers: int) -> list[Path]:
@@ -91,14 +94,14 @@ def shards(inputs: Inputs, workers: int) -> list[Path]:
     settings = inputs.params.build
     # The share held out shapes no shard, and a change of it makes none anew.
     build = settings.model_copy(update={"validation": Build().validation})
-    logs = {"listing": inputs.listing, "data_root": inputs.data_root}
+    where = {"listing": inputs.listing, "data_root": inputs.data_root}
     tables = {"labels": inputs.labels, "actions": inputs.actions}
     fps = frames_per_second(inputs.params.dataset.t0_stride_s)
-    step = Step(build_shard, {"build": build, "fps": fps}, {**logs, **tables})
-    clips = Clips(inputs.listing, inputs.data_root)
+    step = Step(build_shard, {"build": build, "fps": fps}, {**where, **tables})
+    logs = open_logs(inputs.listing, inputs.data_root)
     facts = {
         chunk: {
-            **clips.facts(chunk),
+            **logs.facts(chunk),
             **{name: _hash(folder / chunk_file(chunk)) for name, folder in tables.items()},
         }
         for chunk in inputs.listing.chunks
@@ -112,9 +115,14 @@ def _hash(table: Path) -> str | None:
     return hash_file(table) if table.exists() else None
 
 
-def _metrics(reports: list[Report], parts: split.Split) -> dict[str, Any]:
+def _metrics(
+    reports: list[Report], parts: split.Split, assumptions: Mapping[str, float]
+) -> dict[str, Any]:
+    """Counts; what was assumed and which clips were missing is told only where there is any."""
+    special = {"assumptions": dict(assumptions), "missing_clips": dict(_sum(reports, "missing"))}
     frames = [count for report in reports for count in report.frames]
     return {
+        **{name: told for name, told in special.items() if told},
         "commands": dict(_sum(reports, "commands")),
         "dropped": dict(_sum(reports, "dropped")),
         **{

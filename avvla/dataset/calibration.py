@@ -3,7 +3,7 @@
     clip_id, camera                       the recording, and the feature of its camera
     width, height, cx, cy                 [px] of the recorded image, before the crop
     fw_poly, bw_poly                      5 coefficients each: angle [rad] -> radius [px], and back
-    position, quaternion                  sensor to rig: (x, y, z) [m], (x, y, z, w)
+    position, quaternion                  sensor to rig: (x, y, z) [m], (x, y, z, w), or null
     rows, columns                         (first, end) of the kept window [px]
 
 A pixel (column, row) of the square image of side S shows the recorded pixel
@@ -19,8 +19,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from avvla.logs.interface import Logs
 from avvla.physical_ai.camera import Crop
-from avvla.physical_ai.reader import Clips
 
 FILE = "calibration.parquet"
 _SCHEMA = pa.schema(
@@ -41,22 +41,22 @@ _SCHEMA = pa.schema(
 )
 
 
-def write(clips: Clips, clip_ids: Iterable[str], crop: Crop, path: Path) -> None:
-    """Write the calibration of clips, in their order.
+def write(logs: Logs, clip_ids: Iterable[str], camera: str, crop: Crop, path: Path) -> None:
+    """Write the calibration of clips, in their order, and the name of their `camera`.
 
     Raises:
         UserError: a clip has none.
     """
     rows = []
     for clip_id in clip_ids:
-        camera, pose = clips.camera(clip_id), clips.extrinsics(clip_id)
-        kept_rows, kept_columns = crop.window(camera)
+        model, pose = logs.camera(clip_id), logs.extrinsics(clip_id)
+        kept_rows, kept_columns = crop.window(model)
         rows.append(
             {
                 "clip_id": clip_id,
-                "camera": clips.camera_name,
-                **vars(camera),
-                **vars(pose),
+                "camera": camera,
+                **vars(model),
+                **({} if pose is None else vars(pose)),
                 "rows": (kept_rows.start, kept_rows.stop),
                 "columns": (kept_columns.start, kept_columns.stop),
             }

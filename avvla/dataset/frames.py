@@ -101,7 +101,7 @@ def _array(dataset: LeRobotDataset, rows: pa.Table, name: str) -> NDArray[Any]:
     values = column.storage if isinstance(column, pa.ExtensionArray) else column
     while pa.types.is_nested(values.type):
         values = values.flatten()
-    array: NDArray[Any] = values.to_numpy(zero_copy_only=False)
+    array: NDArray[Any] = values.to_numpy(zero_copy_only=False, writable=True)
     return array.reshape(len(rows), *dataset.features[name]["shape"])
 
 

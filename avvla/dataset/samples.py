@@ -21,8 +21,8 @@ from avvla.actions.fit import T0, to_local
 from avvla.actions.table import actions
 from avvla.dataset.writer import SHORTEST_EPISODE
 from avvla.errors import UserError
+from avvla.logs.interface import Logs
 from avvla.physical_ai.camera import Crop, square_crop
-from avvla.physical_ai.reader import Clips
 
 if TYPE_CHECKING:
     from avvla.config import Build
@@ -100,7 +100,7 @@ def crop_of(build: Build) -> Crop:
     return Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg)
 
 
-def samples(clips: Clips, rows: Rows, build: Build) -> Iterator[ClipSamples]:
+def samples(logs: Logs, rows: Rows, build: Build) -> Iterator[ClipSamples]:
     """The samples of each clip, by clip id.
 
     Raises:
@@ -109,14 +109,13 @@ def samples(clips: Clips, rows: Rows, build: Build) -> Iterator[ClipSamples]:
     crop = crop_of(build)
     for clip_id, part in rows.table.groupby("clip_id", sort=True):
         name, t0_us = str(clip_id), part["t0_us"].to_numpy()
-        xy, yaw, speed = clips.ego_windows(name, t0_us)
+        xy, yaw, speed = logs.ego_windows(name, t0_us)
         position, heading = to_local(xy, yaw)
         ahead = np.concatenate([position, heading[..., None]], axis=-1)[:, T0 + 1 :]
         state = np.stack([speed[:, T0], -heading[:, 0]], axis=-1)
-        camera = clips.camera(name)
+        camera = logs.camera(name)
         images = [
-            square_crop(frame, camera, crop, build.image_size)
-            for frame in clips.frames(name, t0_us)
+            square_crop(frame, camera, crop, build.image_size) for frame in logs.frames(name, t0_us)
         ]
         yield ClipSamples(
             clip_id=name,

@@ -28,8 +28,9 @@ from avvla.dataset.writer import EpisodeWriter
 from avvla.errors import UserError
 from avvla.features import IMAGE
 from avvla.files import chunk_file
+from avvla.logs.interface import Logs
+from avvla.logs.source import open_logs
 from avvla.physical_ai.manifest import Manifest
-from avvla.physical_ai.reader import Clips
 
 if TYPE_CHECKING:
     from avvla.config import Build
@@ -44,9 +45,14 @@ class Report:
     """What a chunk gave: `clips[i]` is the shard's episode i, of `frames[i]` frames."""
 
     clips: list[str]
+    groups: list[str]
+    """What each clip is split by."""
     frames: list[int]
     commands: dict[str, int]
     dropped: dict[str, int]
+    """Samples that were left out, by reason."""
+    missing: dict[str, int]
+    """Clips that the raw logs have and cannot give, by reason."""
 
 
 def frames_per_second(t0_stride_s: float) -> int:
@@ -94,9 +100,17 @@ def build_shard(
     """
     rows = join(labels / chunk_file(chunk), actions / chunk_file(chunk))
     path.mkdir()
-    clips = Clips(listing, data_root)
-    report = _write(clips, rows, build, fps, path / LEROBOT)
-    calibration.write(clips, report.clips, crop_of(build), path / calibration.FILE)
+    logs = open_logs(listing, data_root)
+    clips, frames = _write(logs, rows, build, fps, path / LEROBOT)
+    calibration.write(logs, clips, listing.camera, crop_of(build), path / calibration.FILE)
+    report = Report(
+        clips=clips,
+        groups=[logs.group(clip) for clip in clips],
+        frames=frames,
+        commands=dict(Counter(rows.table["command"])),
+        dropped=rows.dropped,
+        missing=dict(Counter(logs.missing(chunk).values())),
+    )
     (path / REPORT).write_text(json.dumps(asdict(report), sort_keys=True))
 
 
@@ -105,7 +119,10 @@ def read_report(shard: Path) -> Report:
     return Report(**json.loads((shard / REPORT).read_text()))
 
 
-def _write(logs: Clips, rows: Rows, build: Build, fps: int, root: Path) -> Report:
+def _write(
+    logs: Logs, rows: Rows, build: Build, fps: int, root: Path
+) -> tuple[list[str], list[int]]:
+    """Write the episodes; their clips and their numbers of frames."""
     clips: list[str] = []
     frames: list[int] = []
     if len(rows.table):
@@ -115,7 +132,7 @@ def _write(logs: Clips, rows: Rows, build: Build, fps: int, root: Path) -> Repor
                 _add_episode(writer, part)
                 clips.append(part.clip_id)
                 frames.append(len(part.t0_us))
-    return Report(clips, frames, dict(Counter(rows.table["command"])), rows.dropped)
+    return clips, frames
 
 
 def _create(root: Path, fps: int, image_size: int, commands: set[str]) -> EpisodeWriter:

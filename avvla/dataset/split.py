@@ -2,8 +2,9 @@
 
     {"train": {"clips": ["..."], "episodes": [0, ...]}, "validation": {...}}
 
-`clips[i]` is the clip of `episodes[i]`, by episode. Clips are drawn by a hash of their id, so that
-a clip keeps its place in the order when others come or go.
+`clips[i]` is the clip of `episodes[i]`, by episode. Clips of a group stay together: those of one
+drive show the same streets, and a share of them in training would give the others away. Groups are
+drawn by a hash of their name, so that one keeps its place in the order when others come or go.
 """
 
 from __future__ import annotations
@@ -51,32 +52,32 @@ class Split(Record):
         return self
 
 
-def held_out(clip_ids: Iterable[str], share: float, seed: int) -> frozenset[str]:
-    """The validation clips: max(1, round(share n)) of the n clips, by seeded hash.
+def held_out(groups: Iterable[str], share: float, seed: int) -> frozenset[str]:
+    """The validation groups: max(1, round(share n)) of the n groups, by seeded hash.
 
     Raises:
-        UserError: that leaves no clip to train on.
+        UserError: that leaves no group to train on.
     """
-    ordered = sorted(set(clip_ids), key=lambda clip: _rank(clip, seed))
+    ordered = sorted(set(groups), key=lambda group: _rank(group, seed))
     count = max(1, round(share * len(ordered)))
     if count >= len(ordered):
         raise UserError(
-            f"build.validation = {share} of {len(ordered)} clips holds out {count} and leaves none"
-            " to train on: use more clips or a smaller share"
+            f"build.validation = {share} of {len(ordered)} clips or drives holds out {count} and"
+            " leaves none to train on: use more of them or a smaller share"
         )
     return frozenset(ordered[:count])
 
 
-def split_clips(episodes: Sequence[str], share: float, seed: int) -> Split:
-    """Split a data set whose episode i is the clip `episodes[i]`.
+def split_clips(episodes: Sequence[str], groups: Sequence[str], share: float, seed: int) -> Split:
+    """Split a data set whose episode i is the clip `episodes[i]`, of the group `groups[i]`.
 
     Raises:
-        UserError: no clip would be left to train on.
+        UserError: no group would be left to train on.
     """
-    validation = held_out(episodes, share, seed)
+    validation = held_out(groups, share, seed)
 
     def part(inside: bool) -> Part:
-        chosen = [i for i, clip in enumerate(episodes) if (clip in validation) == inside]
+        chosen = [i for i, group in enumerate(groups) if (group in validation) == inside]
         return Part(clips=tuple(episodes[i] for i in chosen), episodes=tuple(chosen))
 
     return Split(train=part(False), validation=part(True))
@@ -96,5 +97,5 @@ def load(root: Path) -> Split:
     return read_record(Split, root / FILE, REMAKE)
 
 
-def _rank(clip_id: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{clip_id}".encode()).hexdigest()
+def _rank(group: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Plots of an evaluation as TSV files for `dvc plots`.
 
 displacement.tsv: mean distance [m] of the planned from the recorded path over time_s, a column for
-each driver. <driver>.tsv: rates of each family in closed loop.
+each driver. <driver>.tsv: rates of each family in closed loop, where there was one.
 """
 
 from __future__ import annotations

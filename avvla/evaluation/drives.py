@@ -3,7 +3,7 @@
 One row a drive: driver, family, seed, success, collided, off_road, finished, gap_m, and ticks, the
 number of its states. The histories of all drives follow each other in states (T, 4) x, y [m],
 yaw [rad], v [m/s], road (T, 3) s, lateral, target offset [m], both float32, and command (T,), an
-index into the texts `commands`.
+index into the texts `commands`. Without a closed loop there is no row.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from avvla.evaluation import archive
 from avvla.evaluation.closed_loop import Drive
@@ -31,12 +32,17 @@ def save_drives(path: Path, drives: Mapping[str, Sequence[Drive]]) -> None:
             "driver": np.array([driver for driver, _ in rows]),
             **columns,
             "ticks": np.array([len(drive.states) for _, drive in rows], np.int64),
-            "states": np.concatenate([drive.states for _, drive in rows]).astype(np.float32),
-            "road": np.concatenate([drive.road for _, drive in rows]).astype(np.float32),
+            "states": _joined([drive.states for _, drive in rows], 4),
+            "road": _joined([drive.road for _, drive in rows], 3),
             "command": command.astype(np.uint8),
             "commands": commands,
         },
     )
+
+
+def _joined(parts: Sequence[NDArray[np.float64]], width: int) -> NDArray[np.float32]:
+    """The rows of all parts (T, width); none without a part."""
+    return np.concatenate([np.zeros((0, width)), *parts]).astype(np.float32)
 
 
 def load_drives(path: Path) -> dict[str, list[Drive]]:

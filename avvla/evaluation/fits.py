@@ -17,7 +17,7 @@ from avvla.actions.fit import T0, Fit, to_local
 from avvla.actions.table import fits
 from avvla.actions.unicycle import DT_S, HORIZON, Integrator, rollout
 from avvla.evaluation.charts import HEIGHT, WIDTH, Line, line_chart
-from avvla.physical_ai.reader import Clips
+from avvla.logs.interface import Logs
 
 FloatArray = NDArray[np.float64]
 
@@ -83,7 +83,7 @@ def examples_of(
     ]
 
 
-def read_examples(table: pa.Table, clips: Clips) -> list[Example]:
+def read_examples(table: pa.Table, logs: Logs) -> list[Example]:
     """The examples of an action table's rows, their windows read again.
 
     Raises:
@@ -94,7 +94,7 @@ def read_examples(table: pa.Table, clips: Clips) -> list[Example]:
         one = table.slice(row, 1)
         (clip_id,), t0_us = one["clip_id"].to_pylist(), one["t0_us"].to_numpy()
         title, integrator = f"{clip_id}, t0 {t0_us[0] / 1e6:.1f} s", one["integrator"][0].as_py()
-        windows = clips.ego_windows(clip_id, t0_us)
+        windows = logs.ego_windows(clip_id, t0_us)
         examples += examples_of([title], *windows, fits(one), integrator)
     return examples
 

@@ -70,7 +70,7 @@ def render(results: Path, params: Params, lock: Path) -> str:
     trained = read_metrics(results / "train/metrics.json")
     drives = load_drives(results / "evaluate/drives.npz")
     try:
-        verdicts = verdict.judge(evaluated["closed_loop"])
+        verdicts = verdict.judge(evaluated["closed_loop"]) if params.evaluate.roads else []
         open_loop = evaluated["open_loop"]
         context = {
             "headline": verdict.headline(verdicts),
@@ -95,7 +95,7 @@ def render(results: Path, params: Params, lock: Path) -> str:
             example_figure(example, params)
             for example in load_examples(results / "evaluate/examples.npz")
         ],
-        drives=drive_figures(drives[AGENT], params),
+        drives=drive_figures(drives[AGENT], params) if verdicts else [],
         data=[
             (title, flat(read_metrics(results / stage / "metrics.json")))
             for stage, title in DATA.items()

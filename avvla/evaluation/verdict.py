@@ -43,6 +43,10 @@ AIMS = {
 """In the order of the report. The shares are this project's own aims."""
 SEEING = ("lane_keeping", "lane_keeping_tight")
 """Families that nobody drives without looking: they show whether the picture is used."""
+NOT_DRIVEN = (
+    "It was not driven in closed loop (evaluate.roads is 0): the embedded world has a camera of its"
+    " own, which says nothing about an agent that learnt to see through another."
+)
 MATTERS = 0.2
 Z = 1.96
 ABSENT = "\N{EN DASH}"
@@ -95,6 +99,8 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 def headline(verdicts: Sequence[Verdict]) -> str:
     """The one sentence to remember."""
+    if not verdicts:
+        return "The agent's plans, compared with recordings."
     reached = sum(verdict.word == "drives" for verdict in verdicts)
     if reached == len(verdicts):
         return f"The agent reaches its aim in all {reached} scenario families."
@@ -116,6 +122,8 @@ def sentences(verdicts: Sequence[Verdict], open_loop: Mapping[str, Any]) -> list
         ]
         if listed:
             told.append(f"{begin}: {'; '.join(listed)}.")
+    if not verdicts:
+        return [NOT_DRIVEN, _planning(open_loop)]
     return [*told, _picture(verdicts), _planning(open_loop)]
 
 

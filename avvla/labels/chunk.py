@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from avvla.labels.table import FROM_EVENTS, label_rows
+from avvla.logs.source import open_logs
+from avvla.logs.windows import windows
 from avvla.physical_ai.manifest import Manifest
-from avvla.physical_ai.reader import Clips
-from avvla.physical_ai.windows import windows
 
 if TYPE_CHECKING:
     from avvla.config import Label
@@ -31,9 +31,9 @@ def label_chunk(
     Raises:
         UserError: the chunk cannot be read or has no t0, or a command is not known.
     """
-    clips, rows = Clips(listing, data_root), []
-    for part in windows(clips, chunk, t0_start_s, t0_stride_s):
-        events = clips.events(part.clip_id) if label.source in FROM_EVENTS else ()
+    logs, rows = open_logs(listing, data_root), []
+    for part in windows(logs, chunk, t0_start_s, t0_stride_s):
+        events = logs.events(part.clip_id) if label.source in FROM_EVENTS else ()
         motion = (part.xy, part.yaw, part.speed)
         rows.append(label_rows(label, part.clip_id, part.t0_us, *motion, events))
     table = pd.concat(rows, ignore_index=True)

@@ -1,12 +1,13 @@
 """Texts recorded with a clip: the event that is in force at t0, and what it asks for.
 
 An event is (time [us], text), the text one that `avvla.labels.coc` reads. In force is the last
-event at or before t0. Two sources are made of events, and differ in how far they are believed:
+event at or before t0. Three sources are made of events, and differ in how far they are believed:
 
     scenario       the expert was told each text and drove by it: a text that is no command, or a
                    t0 without one, is an error
     ood_reasoning  texts written about real driving, for few clips: what says nothing about a t0
                    is "Follow the lane" with confidence 0, with the reason
+    instruction    what a navigator told about the way ahead, read by `avvla.labels.directions`
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from avvla.errors import UserError
 from avvla.labels.coc import parse
+from avvla.labels.directions import direct
 from avvla.labels.instruction import UNKNOWN, Instruction, unknown
 from avvla.labels.taxonomy import COMMANDS
 
@@ -67,6 +69,16 @@ def explained(events: Events, t0_us: NDArray[np.int64]) -> list[Instruction]:
     return [
         _explained(ordered[i] if i >= 0 else None, int(time_us), bool(ordered))
         for i, time_us in zip(_in_force(ordered, t0_us), t0_us, strict=True)
+    ]
+
+
+def directed(events: Events, t0_us: NDArray[np.int64]) -> list[Instruction]:
+    """What the instructions ask for at each t0 (K,): the source `instruction`."""
+    ordered = sorted(events)
+    parsed = [direct(text) for _, text in ordered]
+    return [
+        parsed[i] if i >= 0 else unknown(BEFORE_FIRST if ordered else NOT_ANNOTATED)
+        for i in _in_force(ordered, t0_us)
     ]
 
 

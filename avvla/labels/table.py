@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from avvla.labels.coc import UNKNOWN_SENTENCE
-from avvla.labels.events import explained, told
+from avvla.labels.directions import NO_MANOEUVRE
+from avvla.labels.events import directed, explained, told
 from avvla.labels.instruction import CLASSES, Instruction
 from avvla.labels.kinematic import consistent, label_windows, motion
 from avvla.labels.taxonomy import command
@@ -18,7 +19,7 @@ from avvla.labels.taxonomy import command
 if TYPE_CHECKING:
     from avvla.config import Label
 
-FROM_EVENTS = ("scenario", "ood_reasoning")
+FROM_EVENTS = ("scenario", "ood_reasoning", "instruction")
 """Sources that need the events recorded with a clip."""
 SUMMARISED = ("command", "confidence", "consistent", "reason", "text")
 """Columns that `summary` reads."""
@@ -57,6 +58,8 @@ def label_rows(
         rows = told(clip_id, events, t0_us)
     elif label.source == "ood_reasoning":
         rows = explained(events, t0_us)
+    elif label.source == "instruction":
+        rows = directed(events, t0_us)
     elif label.source == "kinematic":
         rows = label_windows(does)
     else:
@@ -88,7 +91,7 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
     the reason of those without a command. Of the sentences that are no command: how many there are
     and the EXAMPLES most frequent, each with its rows.
     """
-    unread = table["text"][table["reason"].isin(UNKNOWN_SENTENCE)]
+    unread = table["text"][table["reason"].isin((*UNKNOWN_SENTENCE, NO_MANOEUVRE))]
     # By frequency, equals by text, so that the examples do not depend on the order of the rows.
     sentences = sorted(_counts(unread).items(), key=lambda item: (-item[1], item[0]))
     return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -42,6 +42,23 @@ class File(Record):
         return self
 
 
+class Reading(Record):
+    """How logs are read whose files hold more than is used, and tell less than is needed."""
+
+    drives: dict[str, Annotated[int, Field(ge=0)]]
+    """The drives that are used, each a chunk: id and number."""
+    policies: tuple[str, ...]
+    """Whose driving is used, in the data set's words."""
+    hfov_deg: Annotated[float, Field(gt=0, lt=360)]
+    """The camera's field of view over its width, which is assumed [degree]."""
+
+    @model_validator(mode="after")
+    def _one_number_each(self) -> Self:
+        if len(set(self.drives.values())) != len(self.drives):
+            raise ValueError("two drives have the same number")
+        return self
+
+
 class Manifest(Record):
     """The raw logs of one run of the pipeline: a revision of a data set and its files, by path.
 
@@ -51,9 +68,10 @@ class Manifest(Record):
     source: Literal["synthetic", "nvidia", "l2d", "hdf5"]
     repo_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    camera: Annotated[str, Field(pattern=r"^camera_\w+$")]
+    camera: Annotated[str, Field(pattern=r"^(camera_|observation\.images\.)\w+$")]
     files: tuple[File, ...]
     clips: tuple[str, ...] | None = None
+    reading: Reading | None = None
 
     @model_validator(mode="after")
     def _sorted_without_duplicates(self) -> Self:
@@ -68,6 +86,8 @@ class Manifest(Record):
     @property
     def chunks(self) -> tuple[int, ...]:
         """Numbers of the chunks, sorted."""
+        if self.reading is not None:
+            return tuple(sorted(self.reading.drives.values()))
         return tuple(sorted({file.chunk for file in self.files if file.chunk is not None}))
 
     def of_chunk(self, chunk: int) -> tuple[File, ...]:
@@ -82,11 +102,18 @@ class Manifest(Record):
         return files
 
 
-def describe(snapshot: Path, paths: Iterable[str]) -> tuple[File, ...]:
-    """Entries of a manifest for `paths` inside a snapshot, sorted; reads every file."""
+def describe(
+    snapshot: Path,
+    paths: Iterable[str],
+    parse: Callable[[str], tuple[str, int | None]] = layout.parse,
+) -> tuple[File, ...]:
+    """Entries of a manifest for `paths` inside a snapshot, sorted; reads every file.
+
+    `parse` tells the feature and the chunk of a path.
+    """
     files = []
     for path in sorted(paths):
-        feature, chunk = layout.parse(path)
+        feature, chunk = parse(path)
         on_disk = snapshot / path
         files.append(
             File(
@@ -102,7 +129,7 @@ def describe(snapshot: Path, paths: Iterable[str]) -> tuple[File, ...]:
 
 def save(manifest: Manifest, path: Path) -> None:
     """Write a manifest as sorted, indented JSON."""
-    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True)
+    text = json.dumps(manifest.model_dump(exclude_defaults=True), indent=2, sort_keys=True)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n")
 

@@ -22,11 +22,7 @@ from avvla.errors import UserError
 from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.camera import FThetaCamera, RigExtrinsics
 from avvla.physical_ai.clip import UNREADABLE, Clip, line_of
-
-STEP_US = 100_000
-HISTORY_STEPS = 15  # before t0, which is sample 15 of a window
-FUTURE_STEPS = 64
-WINDOW_US = np.arange(-HISTORY_STEPS, FUTURE_STEPS + 1, dtype=np.int64) * STEP_US
+from avvla.window import WINDOW_US
 
 
 class Clips:
@@ -63,9 +59,9 @@ class Clips:
         self._clip: Clip | None = None
 
     @property
-    def camera_name(self) -> str:
-        """Feature of the camera."""
-        return self._manifest.camera
+    def assumptions(self) -> dict[str, float]:
+        """Nothing is assumed: the data set has calibrations."""
+        return {}
 
     def clip_ids(self, chunk: int) -> list[str]:
         """Usable clips of a chunk, sorted: chosen, valid, with egomotion and camera.
@@ -82,6 +78,10 @@ class Clips:
             UserError: the manifest has no such chunk.
         """
         return {clip: problem for clip, problem in self._problems(chunk).items() if problem}
+
+    def group(self, clip_id: str) -> str:
+        """The clip itself: no two clips share driving."""
+        return clip_id
 
     def facts(self, chunk: int, *, events: bool = False) -> dict[str, Any]:
         """What a result made of a chunk depends on: its files' SHA-256 and its usable clips.

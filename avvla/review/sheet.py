@@ -23,8 +23,8 @@ from avvla.actions.unicycle import DT_S
 from avvla.evaluation.charts import Line, line_chart
 from avvla.evaluation.page import environment
 from avvla.evaluation.pictures import jpeg_uri, scaled
+from avvla.logs.interface import Logs
 from avvla.physical_ai.camera import FThetaCamera, RigExtrinsics
-from avvla.physical_ai.reader import Clips
 from avvla.review.verdicts import COLUMNS, VERDICTS
 from avvla.world.birdseye import overlay_plan
 
@@ -45,14 +45,14 @@ class Card:
     facts: tuple[tuple[str, str], ...]
     """What the label says besides its command, as (name, value)."""
     frame: str
-    """The frame at t0 with the driven path, as a `data:` address."""
+    """The frame at t0, with the driven path if it can be placed, as a `data:` address."""
     path: Markup
     """The 6.4 s after t0 from above, as SVG."""
     speed: Markup
     """Speed from 1.5 s before to 6.4 s after t0, as SVG."""
 
 
-def cards(clips: Clips, rows: pd.DataFrame) -> list[Card]:
+def cards(logs: Logs, rows: pd.DataFrame) -> list[Card]:
     """The cards of label rows (`avvla.review.samples.COLUMNS`), in their order.
 
     Raises:
@@ -61,7 +61,7 @@ def cards(clips: Clips, rows: pd.DataFrame) -> list[Card]:
     made = {}
     # Clip by clip, because the reader keeps only the last one open.
     for clip_id, part in rows.groupby("clip_id", sort=True):
-        for card in _of_clip(clips, str(clip_id), part):
+        for card in _of_clip(logs, str(clip_id), part):
             made[card.clip_id, card.t0_us] = card
     return [made[key] for key in zip(rows["clip_id"], rows["t0_us"].tolist(), strict=True)]
 
@@ -85,14 +85,19 @@ def render(shown: Sequence[Card], total: int) -> str:
 def with_path(
     frame: NDArray[np.uint8],
     camera: FThetaCamera,
-    extrinsics: RigExtrinsics,
+    extrinsics: RigExtrinsics | None,
     ahead: NDArray[np.float64],
 ) -> NDArray[np.uint8]:
-    """The frame (H, W, 3) at FRAME_WIDTH_PX, with the path (T, 2) [m, local] on the ground."""
+    """The frame (H, W, 3) at FRAME_WIDTH_PX, with the path (T, 2) [m, local] on the ground.
+
+    Without a path where the camera's place is not known.
+    """
     zoom = FRAME_WIDTH_PX / camera.width
     large = scaled(camera, zoom)
     method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
     image = cv2.resize(frame, (large.width, large.height), interpolation=method)
+    if extrinsics is None:
+        return np.asarray(image, np.uint8)
     return overlay_plan(np.asarray(image, np.uint8), large, extrinsics, ahead)
 
 
@@ -116,14 +121,14 @@ def path_chart(ahead: NDArray[np.float64]) -> str:
     )
 
 
-def _of_clip(clips: Clips, clip_id: str, rows: pd.DataFrame) -> Iterator[Card]:
+def _of_clip(logs: Logs, clip_id: str, rows: pd.DataFrame) -> Iterator[Card]:
     t0_us = rows["t0_us"].to_numpy()
-    xy, yaw, speed = clips.ego_windows(clip_id, t0_us)
+    xy, yaw, speed = logs.ego_windows(clip_id, t0_us)
     position, _ = to_local(xy, yaw)
-    camera, extrinsics = clips.camera(clip_id), clips.extrinsics(clip_id)
+    camera, extrinsics = logs.camera(clip_id), logs.extrinsics(clip_id)
     time_s = (np.arange(speed.shape[1]) - T0) * DT_S
     for row, frame, local, speeds in zip(
-        rows.to_dict("records"), clips.frames(clip_id, t0_us), position, speed, strict=True
+        rows.to_dict("records"), logs.frames(clip_id, t0_us), position, speed, strict=True
     ):
         ahead = local[T0 + 1 :]
         line = Line("speed", list(zip(time_s.tolist(), speeds.tolist(), strict=True)))

@@ -15,8 +15,8 @@ from avvla.actions.table import action_table
 from avvla.config import Params
 from avvla.dataset.builder import Inputs, build
 from avvla.labels.table import label_rows
+from avvla.logs.windows import windows
 from avvla.physical_ai.reader import Clips
-from avvla.physical_ai.windows import windows
 
 
 def _prepare(folder: Path, n_clips: int, **build: object) -> Inputs:

@@ -19,11 +19,29 @@ GOOD = {
 @given(st.integers(2, 60), st.floats(0.01, 0.6), st.integers(0, 9))
 def test_the_sides_cover_all_and_share_nothing(count, share, seed):
     clips = [f"{index:04d}" for index in range(count)]
-    parts = split.split_clips(clips, share, seed)
+    parts = split.split_clips(clips, clips, share, seed)
     assert len(parts.validation.clips) == max(1, round(share * count))
     assert sorted(parts.train.episodes + parts.validation.episodes) == list(range(count))
     for part in (parts.train, parts.validation):
         assert [clips[episode] for episode in part.episodes] == list(part.clips)
+
+
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=40), st.floats(0.01, 0.4))
+def test_a_group_stays_on_one_side(groups, share):
+    names = [f"drive-{group}" for group in groups]
+    if len(set(names)) < 2:
+        return
+    clips = [f"{name}.{index:04d}" for index, name in enumerate(names)]
+    parts = split.split_clips(clips, names, share, 7)
+    sides = [{names[i] for i in part.episodes} for part in (parts.train, parts.validation)]
+    assert sides[0].isdisjoint(sides[1])
+    assert len(sides[1]) == max(1, round(share * len(set(names))))
+    assert len(parts.train.clips) + len(parts.validation.clips) == len(clips)
+
+
+def test_clips_of_one_drive_cannot_be_split():
+    with pytest.raises(UserError, match=r"leaves none to train on: use more"):
+        split.split_clips(["a.0", "a.1"], ["a", "a"], 0.2, 7)
 
 
 def test_the_order_of_the_clips_does_not_matter():
@@ -43,11 +61,11 @@ def test_a_clip_more_changes_at_most_one_clip():
 @pytest.mark.parametrize(("clips", "share"), [(["only"], 0.1), (["a", "b"], 0.9)])
 def test_nothing_left_to_train_on_is_refused(clips, share):
     with pytest.raises(UserError, match=r"build.validation = .* leaves none to train on"):
-        split.split_clips(clips, share, 7)
+        split.split_clips(clips, clips, share, 7)
 
 
 def test_round_trip(tmp_path):
-    parts = split.split_clips(CLIPS, 0.1, 7)
+    parts = split.split_clips(CLIPS, CLIPS, 0.1, 7)
     split.save(parts, tmp_path)
     assert split.load(tmp_path) == parts
     assert (tmp_path / "split.json").read_bytes().endswith(b"}\n")

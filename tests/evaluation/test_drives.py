@@ -24,6 +24,11 @@ def test_round_trip(tmp_path, drives):
         np.testing.assert_allclose(got.road, expected.road, rtol=1e-6, atol=1e-6)
 
 
+def test_no_drives_are_a_file_too(tmp_path):
+    save_drives(tmp_path / "drives.npz", {})
+    assert load_drives(tmp_path / "drives.npz") == {}
+
+
 def test_same_drives_same_bytes_without_times_or_pickles(tmp_path, drives):
     paths = [tmp_path / "a.npz", tmp_path / "b.npz"]
     for path in paths:

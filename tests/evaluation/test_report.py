@@ -8,7 +8,9 @@ import pytest
 from avvla.config import Params
 from avvla.errors import UserError
 from avvla.evaluation import report
+from avvla.evaluation.drives import save_drives
 from avvla.evaluation.examples import load_examples, save_examples
+from avvla.evaluation.inputs import read_metrics
 from avvla.evaluation.verdict import AIMS
 from avvla.results import write_metrics
 
@@ -57,6 +59,24 @@ def test_other_sources_show_the_picture_without_a_guess_at_the_camera(results, p
     page = report.render(results, other, results.parent / "dvc.lock")
     assert "no calibration of the camera" in page
     assert "green ribbon" not in page
+
+
+def test_without_a_closed_loop_its_sections_are_left_out(results, params):
+    alone = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"roads": 0})})
+    write_metrics(
+        results / "evaluate/metrics.json",
+        {"open_loop": read_metrics(results / "evaluate/metrics.json")["open_loop"]},
+    )
+    save_drives(results / "evaluate/drives.npz", {})
+    page = report.render(results, alone, results.parent / "dvc.lock")
+    assert page.count("not driven in closed loop") == 1
+    for name in ("closed-loop", "drives"):
+        assert f'id="{name}"' not in page
+        assert f'href="#{name}"' not in page
+    assert "the closed loop decides" not in page
+    assert 'id="open-loop"' in page
+    with pytest.raises(UserError, match=r"metrics\.json has no 'closed_loop': run"):
+        report.render(results, params, results.parent / "dvc.lock")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,14 @@ def test_headline_counts():
     assert "in 7 of 9 scenario families" in verdict.headline(some)
 
 
+def test_without_a_closed_loop_the_plans_are_all_there_is():
+    assert verdict.headline([]) == "The agent's plans, compared with recordings."
+    told = verdict.sentences([], {"ade_6.4s": 1.0, "constant_velocity": {"ade_6.4s": 2.0}})
+    assert len(told) == 2
+    assert "not driven in closed loop (evaluate.roads is 0)" in told[0]
+    assert "1.00 m" in told[1]
+
+
 def test_sentences_say_what_drives_what_fails_and_by_how_much():
     verdicts = verdict.judge(closed_loop({"lead": 0.5, "turn": 0.2}))
     text = [line.replace(verdict.GAP, " ") for line in verdict.sentences(verdicts, OPEN_LOOP)]

@@ -5,8 +5,17 @@ from hypothesis import strategies as st
 
 from avvla.errors import UserError
 from avvla.labels.coc import NO_VERB
-from avvla.labels.events import BEFORE_FIRST, EXPLAINED_US, NOT_ANNOTATED, OVER, explained, told
-from avvla.labels.instruction import CERTAIN, UNKNOWN
+from avvla.labels.directions import NO_MANOEUVRE
+from avvla.labels.events import (
+    BEFORE_FIRST,
+    EXPLAINED_US,
+    NOT_ANNOTATED,
+    OVER,
+    directed,
+    explained,
+    told,
+)
+from avvla.labels.instruction import CERTAIN, LIKELY, UNKNOWN
 
 EVENTS = [
     (2_000_000, "Turn left because the route goes to the left."),
@@ -66,3 +75,18 @@ def test_no_command_yet():
 def test_no_t0():
     assert told("c1", [], np.array([], np.int64)) == []
     assert explained([], np.array([], np.int64)) == []
+
+
+def test_an_instruction_holds_until_the_next_one():
+    events = [(3_000_000, "Sing and dance"), (0, "In 50 m, turn left")]
+    found = directed(events, np.array([-1, 0, 2_999_999, 3_000_000, 60_000_000]))
+    assert [one.command.text for one in found] == [
+        "Follow the lane",
+        "Turn left",
+        "Turn left",
+        "Follow the lane",
+        "Follow the lane",
+    ]
+    assert [one.reason for one in found] == [BEFORE_FIRST, "", "", NO_MANOEUVRE, NO_MANOEUVRE]
+    assert [one.confidence for one in found] == [UNKNOWN, LIKELY, LIKELY, UNKNOWN, UNKNOWN]
+    assert [one.reason for one in directed([], np.array([0]))] == [NOT_ANNOTATED]

@@ -10,9 +10,9 @@ from factory import camera, data_set, recordings
 
 from avvla.config import Label
 from avvla.labels.table import label_rows
+from avvla.logs.windows import windows
 from avvla.physical_ai.camera import front_camera_extrinsics
 from avvla.physical_ai.reader import Clips
-from avvla.physical_ai.windows import windows
 from avvla.review.samples import COLUMNS, choose
 from avvla.review.sheet import FRAME_WIDTH_PX, cards, path_chart, render, with_path
 
@@ -104,6 +104,14 @@ def test_the_path_lies_on_the_ground_on_its_side():
         assert not changed[: 432 // 2 - 2].any()
         columns.append(np.nonzero(changed)[1].mean())
     assert columns[0] < columns[2] - 20 < columns[2] + 20 < columns[1]
+
+
+def test_a_camera_of_unknown_place_shows_its_frame_alone():
+    small = camera(192, 108)
+    frame = np.full((108, 192, 3), 90, np.uint8)
+    shown = with_path(frame, small, None, np.stack([np.arange(64.0), np.zeros(64)], axis=-1))
+    assert shown.shape[1] == FRAME_WIDTH_PX
+    assert (shown == 90).all()
 
 
 def test_a_standing_car_has_a_frame_and_a_map():

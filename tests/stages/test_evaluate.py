@@ -69,6 +69,19 @@ def test_the_stage_writes_metrics_plots_drives_and_examples_the_same_each_time(s
     assert {name: (folder / name).read_bytes() for name in FILES} == first
 
 
+def test_without_roads_only_the_plans_are_judged(stage):
+    params = {**PARAMS, "evaluate": {**PARAMS["evaluate"], "roads": 0}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    stage.evaluate(load_params())
+    folder = Path("results/evaluate")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics) == {"open_loop"}
+    assert metrics["open_loop"]["ade_6.4s"] > 0
+    assert [path.name for path in (folder / "plots").iterdir()] == ["displacement.tsv"]
+    assert load_drives(folder / "drives.npz") == {}
+    assert load_examples(folder / "examples.npz")
+
+
 def line_of(stage) -> str:
     """What the stage says when it gives up."""
     with pytest.raises(SystemExit) as ended:

@@ -5,8 +5,8 @@ import pytest
 from factory import data_set, recordings
 
 from avvla.errors import UserError
+from avvla.logs.windows import windows
 from avvla.physical_ai.reader import Clips
-from avvla.physical_ai.windows import windows
 
 
 def test_each_clip_gives_its_windows(tmp_path):
