@@ -30,9 +30,10 @@ def fetch(params: Params, data_root: Path, work: Path, workers: int) -> Manifest
         tree, quota_bytes = host.nvidia_tree(), host.data_quota_bytes()
         return nvidia.fetch(params, data_root, work, workers, tree=tree, quota_bytes=quota_bytes)
     if source == "l2d":
-        from avvla.l2d import download
+        from avvla.hub import l2d
 
-        return download.fetch(params.dataset, data_root)
+        quota_bytes = host.data_quota_bytes()
+        return l2d.fetch(params, data_root, work, workers, quota_bytes=quota_bytes)
     raise UserError(
         f"dataset.source is {source!r}, which this version cannot fetch yet: set it to"
         " synthetic, nvidia or l2d"

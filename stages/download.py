@@ -14,8 +14,7 @@ from avvla.sources import fetch
 def download(params: Params) -> None:
     listing = fetch(params, host.data_root(), host.work_root(), host.workers())
     manifest.save(listing, MANIFEST)
-    if params.dataset.source == "synthetic":
-        tell("download")
+    tell("download")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ The routes are those that huggingface_hub asks. Files lie in Git or, like all bi
 their bytes come after a redirect from another host, here the same server under another name.
 
     GET  /api/datasets/<repo>/refs
-    GET  /api/datasets/<repo>/tree/<commit>/<folder>          pages of `page` entries
+    GET  /api/datasets/<repo>/tree/<commit>/<folder>          pages of `page` entries; ?recursive=true
     POST /api/datasets/<repo>/paths-info/<commit>
     HEAD, GET /datasets/<repo>/resolve/<commit>/<path>
     GET  /lfs/<oid>                                            at localhost, not at 127.0.0.1
@@ -152,6 +152,10 @@ class LoopbackHub:
             for path in sorted(deeper)
         ] + files
 
+    def below(self, folder: str) -> list[dict[str, Any]]:
+        """Files anywhere below a folder."""
+        return [self.entry(path) for path in sorted(self.files) if path.startswith(f"{folder}/")]
+
     def take(self, wanted: int) -> int:
         """How many of `wanted` bytes may still go out."""
         with self.lock:
@@ -259,7 +263,8 @@ class _Handler(BaseHTTPRequestHandler):
             if revision != hub.revision:
                 self._send(404, {"X-Error-Code": "RevisionNotFound"})
             elif kind == "tree":
-                self._tree("/".join(folder), int(parse_qs(query).get("cursor", ["0"])[0]))
+                asked = parse_qs(query)
+                self._tree("/".join(folder), int(asked.get("cursor", ["0"])[0]), "recursive" in asked)
             else:
                 body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 self._json([hub.entry(name) for name in body["paths"] if name in hub.files])
@@ -269,8 +274,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, {"X-Error-Code": "RepoNotFound"})
 
-    def _tree(self, folder: str, first: int) -> None:
-        rows = self.hub.tree(folder)
+    def _tree(self, folder: str, first: int, below: bool) -> None:
+        rows = self.hub.below(folder) if below else self.hub.tree(folder)
         if not rows:
             self._send(404, {"X-Error-Code": "EntryNotFound"})
             return
@@ -278,6 +283,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {}
         if last < len(rows):
             place = f"{self.hub.endpoint}{urlsplit(self.path).path}?cursor={last}"
+            place += "&recursive=true" if below else ""
             headers["Link"] = f'<{place}>; rel="next"'
         self._json(rows[first:last], headers)
 

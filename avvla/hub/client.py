@@ -59,13 +59,16 @@ class PassingError(Exception):
 
 @dataclass(frozen=True)
 class Hub:
-    """A data set at a commit."""
+    """A data set at a commit; `section` of params.yaml chooses it."""
 
     repo_id: str
     revision: str
+    section: str
 
-    def folder(self, folder: str) -> tuple[Entry, ...]:
+    def folder(self, folder: str, *, below: bool = False) -> tuple[Entry, ...]:
         """The files that lie directly in a folder, "" for the top one; none if it is missing.
+
+        With `below`, also those in folders inside it.
 
         Raises:
             UserError: the hub cannot be reached, refuses, or answers with something else.
@@ -73,6 +76,7 @@ class Hub:
         url: str | None = (
             f"{constants.ENDPOINT}/api/datasets/{self.repo_id}/tree/{self.revision}"
             f"/{quote(folder)}".rstrip("/")
+            + ("?recursive=true" if below else "")
         )
         rows: list[Any] = []
         while url is not None:
@@ -161,7 +165,7 @@ class Hub:
         status = error.response.status_code
         if isinstance(error, RevisionNotFoundError):
             return (
-                f"{self.repo_id} has no commit {self.revision}: set dataset.nvidia.revision to one"
+                f"{self.repo_id} has no commit {self.revision}: set {self.section}.revision to one"
                 f" of {page}/commits/main"
             )
         if status in (401, 403) and get_token() is None:
@@ -183,7 +187,7 @@ class Hub:
         if isinstance(error, EntryNotFoundError):
             return f"it is not in {self.repo_id} at {self.revision}"
         if status == 404:
-            return f"there is no data set {self.repo_id}: check dataset.nvidia.repo_id"
+            return f"there is no data set {self.repo_id}: check {self.section}.repo_id"
         return f"the hub answers {status}"
 
 

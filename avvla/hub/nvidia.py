@@ -70,7 +70,8 @@ def fetch(
     store = Store(snapshot, work / "download" / LAST_RUN, "AVVLA_DATA")
     origin: Origin
     if tree is None:
-        origin = Remote(Hub(wanted.repo_id, wanted.revision), data_root, quota_bytes, store)
+        hub = Hub(wanted.repo_id, wanted.revision, "dataset.nvidia")
+        origin = Remote(hub, data_root, quota_bytes, store)
     else:
         origin = Tree(tree, snapshot, Store(work / "download", store.record))
     metadata = origin.metadata(_metadata_paths(origin, wanted))

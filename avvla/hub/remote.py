@@ -1,19 +1,21 @@
 """The data set from the hub, chunk by chunk; what the hub has is asked once for each folder.
 
-<repository>/listings/<commit>/<folder>/files.json    the files of a folder: a commit never changes
+<repository>/listings/<commit>/<folder>/files.json    the files in a folder: a commit never changes
+<repository>/listings/<commit>/<folder>/below.json    those in folders inside it as well
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from avvla.cluster.chunk_map import map_chunks
 from avvla.cluster.store import Store
+from avvla.errors import UserError
 from avvla.files import hash_file, replacing
 from avvla.hub import space
 from avvla.hub.blob import bring, missing_bytes, present
@@ -48,17 +50,39 @@ class Remote:
         """Paths of the files that lie directly in a folder of the data set."""
         return tuple(self._entries(folder))
 
+    def below(self, folder: str) -> tuple[str, ...]:
+        """Paths of all files below a folder of the data set."""
+        return tuple(self._entries(folder, below=True))
+
     def metadata(self, paths: Sequence[str]) -> tuple[File, ...]:
         """Bring files that belong to no chunk."""
+        self.bring(paths)
+        return tuple(self._file(self._entry(path)) for path in paths)
+
+    def chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
+        """Bring the files of chunks."""
+        self.bring_chunks(paths, workers)
+        names = [name for part in paths.values() for name in part]
+        return tuple(self._file(self._entry(name)) for name in names)
+
+    def bring(self, paths: Iterable[str]) -> None:
+        """Have files in the snapshot, one after the other.
+
+        Raises:
+            UserError: the data set has no such file, the hub does not give it, or there is no room.
+        """
         entries = [self._entry(path) for path in paths]
         self._require_space(entries)
         with self.store.writing():
             for entry in entries:
                 bring(self.hub, entry, self.snapshot)
-        return tuple(self._file(entry) for entry in entries)
 
-    def chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
-        """Bring the files of chunks; a chunk whose files are there is left alone."""
+    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> None:
+        """Have the files of chunks in the snapshot; a chunk whose files are there is left alone.
+
+        Raises:
+            UserError: as for `bring`.
+        """
         wanted = {chunk: tuple(map(self._entry, names)) for chunk, names in paths.items()}
         missing = {
             chunk: entries
@@ -69,29 +93,32 @@ class Remote:
         self.store.begin()
         step = partial(_bring_chunk, self.hub, self.snapshot, self.store, missing)
         spent_s = map_chunks(step, list(missing), workers, "fetch")
-        files = tuple(self._file(entry) for entries in wanted.values() for entry in entries)
+        files = {entry.path: entry.bytes for entries in wanted.values() for entry in entries}
         self.store.note(
-            kept_bytes=sum(file.bytes for file in files),
+            kept_bytes=sum(files.values()),
             computed=len(missing),
             cpu_s=sum(spent_s),
             reused=len(wanted) - len(missing),
         )
-        return files
 
-    def _entries(self, folder: str) -> dict[str, Entry]:
-        if folder not in self._known:
+    def _entries(self, folder: str, *, below: bool = False) -> dict[str, Entry]:
+        name = f"{folder}/{'below' if below else 'files'}.json".lstrip("/")
+        if name not in self._known:
             kept = layout.listings(self.data_root, self.hub.repo_id, self.hub.revision)
-            path = kept / folder / "files.json"
+            path = kept / name
             if not path.exists():
-                listing = Listing(files=self.hub.folder(folder))
+                listing = Listing(files=self.hub.folder(folder, below=below))
                 with self.store.writing(), replacing(path) as temporary:
                     temporary.write_text(json.dumps(listing.model_dump()))
             listing = read_record(Listing, path, "remove it and run again")
-            self._known[folder] = {entry.path: entry for entry in listing.files}
-        return self._known[folder]
+            self._known[name] = {entry.path: entry for entry in listing.files}
+        return self._known[name]
 
     def _entry(self, path: str) -> Entry:
-        return self._entries(path.rpartition("/")[0])[path]
+        entry = self._entries(path.rpartition("/")[0]).get(path)
+        if entry is None:
+            raise UserError(f"{self.hub.repo_id} has no {path} at {self.hub.revision}")
+        return entry
 
     def _require_space(self, entries: Sequence[Entry]) -> None:
         needed = sum(missing_bytes(entry, self.snapshot) for entry in entries)

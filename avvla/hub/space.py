@@ -24,7 +24,7 @@ def require(data_root: Path, needed: int, quota_bytes: int | None) -> None:
     if needed > free:
         raise UserError(
             f"{data_root} has {_gb(free)} free, {_gb(needed)} are to come: make room, set"
-            " AVVLA_DATA to a folder with more, or choose fewer chunks in dataset.nvidia"
+            " AVVLA_DATA to a folder with more, or ask for less in `dataset`"
         )
     if quota_bytes is None or not needed:
         return

@@ -6,42 +6,59 @@ order of the data set until there are enough drives, and videos for the chosen d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from avvla.errors import UserError
 from avvla.l2d import layout
 from avvla.l2d.clip import Clip, cut
 from avvla.l2d.frames import read_frames
 from avvla.l2d.metadata import Episode, files_of, read_drives, read_info
-from avvla.l2d.transfer import fetch_files
 from avvla.physical_ai import manifest
-from avvla.physical_ai.layout import snapshot
 from avvla.physical_ai.manifest import Manifest, Reading
 
 if TYPE_CHECKING:
     from avvla.config import Dataset
 
 
-def fetch(dataset: Dataset, data_root: Path) -> Manifest:
-    """Have the drives that `dataset.l2d` chooses in the hub cache at `data_root`.
+class Transfer(Protocol):
+    """Brings files of the data set into the snapshot."""
+
+    def below(self, folder: str) -> tuple[str, ...]:
+        """Paths of all files below a folder."""
+
+    def bring(self, paths: Iterable[str]) -> None:
+        """Have files in the snapshot."""
+
+    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> None:
+        """Have the files of drives, by their number, in the snapshot."""
+
+
+def fetch(
+    dataset: Dataset, folder: Path, revision: str, transfer: Transfer, workers: int
+) -> Manifest:
+    """Have the drives that `dataset.l2d` chooses in a snapshot.
+
+    Args:
+        dataset: the parameters `dataset`.
+        folder: the snapshot.
+        revision: its commit.
+        transfer: brings files there.
+        workers: drives at a time.
 
     Raises:
-        UserError: no revision is set, a file cannot be had or read, or there are fewer drives than
-            asked for.
+        UserError: a file cannot be had or read, or there are fewer drives than asked for.
     """
     wanted = dataset.l2d
-    if wanted.revision is None:
+    tables = sorted(transfer.below(layout.EPISODES))
+    if not tables:
         raise UserError(
-            "dataset.l2d.revision is not set: set it to the commit of"
-            f" {wanted.repo_id} to use, 40 hexadecimal digits, as the list of its files shows it"
+            f"{wanted.repo_id} has no tables below {layout.EPISODES} at {revision}: expected L2D's"
+            " layout"
         )
-    source = (wanted.repo_id, wanted.revision)
-    folder = snapshot(data_root, *source)
-    metadata = fetch_files(*source, [layout.INFO, layout.EPISODES], data_root)
+    transfer.bring([layout.INFO, *tables])
     info = read_info(folder, dataset.camera)
-    tables = [path for path in metadata if path.startswith(layout.EPISODES)]
     drives = read_drives(folder, tables, dataset.camera)
     policies = (layout.EXPERT, layout.STUDENT) if wanted.student else (layout.EXPERT,)
     chosen: dict[str, int] = {}
@@ -50,7 +67,7 @@ def fetch(dataset: Dataset, data_root: Path) -> Manifest:
     for session in _candidates(wanted.sessions, drives):
         if len(chosen) == wanted.drives and not wanted.sessions:
             break
-        fetch_files(*source, {episode.data for episode in drives[session]}, data_root)
+        transfer.bring(sorted({episode.data for episode in drives[session]}))
         clips = cut(session, read_frames(folder, drives[session], info, policies))
         problem = _problem(clips.values(), dataset)
         if problem:
@@ -58,12 +75,13 @@ def fetch(dataset: Dataset, data_root: Path) -> Manifest:
         else:
             chosen[session] = number[session]
     _check(chosen, passed_over, dataset)
-    files = files_of(episode for session in chosen for episode in drives[session])
-    paths = [*metadata, *fetch_files(*source, files, data_root)]
+    files = {number: files_of(drives[session]) for session, number in chosen.items()}
+    transfer.bring_chunks(files, workers)
+    paths = {layout.INFO, *tables, *(path for part in files.values() for path in part)}
     return Manifest(
         source="l2d",
         repo_id=wanted.repo_id,
-        revision=wanted.revision,
+        revision=revision,
         camera=dataset.camera,
         files=manifest.describe(folder, paths, layout.parse),
         reading=Reading(drives=chosen, policies=policies, hfov_deg=wanted.hfov_deg),

@@ -11,7 +11,7 @@ An episode is a window of some 30 s; a drive (`session_id`) has many, and neighb
 from __future__ import annotations
 
 INFO = "meta/info.json"
-EPISODES = "meta/episodes/"
+EPISODES = "meta/episodes"
 FPS = 10
 
 EPISODE, FRAME = "episode_index", "frame_index"
