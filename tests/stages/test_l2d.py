@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from l2d_factory import DRIVES, REVISION
+from l2d_factory import DATA, DRIVES, REVISION, Copy
 
 from avvla.config import load_params
 from avvla.dataset import split
 from avvla.dataset.frames import load
+from avvla.errors import UserError
+from avvla.l2d import layout
+from avvla.labels.directions import NO_MANOEUVRE
 
 ROOT = Path(__file__).parents[2]
 STAGES = {
@@ -110,3 +113,24 @@ def test_the_profile_runs_end_to_end(project):
     assert 'id="closed-loop"' not in page
     assert 'id="drives"' not in page
     assert "assumptions, camera hfov deg" in page
+
+
+def test_an_instruction_that_is_no_manoeuvre_is_counted(project):
+    copy = Copy(Path("raw").absolute())
+
+    def reword(table):
+        table.loc[table[layout.EPISODE] < 4, layout.INSTRUCTION] = "Sing and dance"
+        return table
+
+    copy.change(DATA, reword)
+    project("download", "label")
+    labels = metrics("label")
+    assert labels["no_command"] == {NO_MANOEUVRE: 15}
+    assert labels["unknown_sentences"]["examples"] == {"Sing and dance": 15}
+
+
+def test_a_revision_that_is_not_set_ends_in_one_line(project):
+    compose(Path("params.yaml"), {})
+    with pytest.raises(UserError, match=r"dataset\.l2d\.revision is not set"):
+        project("download")
+    assert not Path("data").exists()
