@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from lerobot.configs import RGBEncoderConfig
 from lerobot.datasets import LeRobotDataset
 
 from avvla.config import Dataset, Params
+from avvla.errors import UserError
 from avvla.l2d import layout
 from avvla.l2d.download import fetch
 from avvla.l2d.path import EARTH_RADIUS_M
@@ -193,6 +194,26 @@ def dataset(**choice: object) -> Dataset:
     return Params.model_validate({"dataset": params}).dataset
 
 
+@dataclass(frozen=True)
+class AreThere:
+    """A transfer that brings nothing: files have to be in the snapshot."""
+
+    snapshot: Path
+
+    def below(self, folder: str) -> tuple[str, ...]:
+        files = (path for path in (self.snapshot / folder).rglob("*") if path.is_file())
+        return tuple(path.relative_to(self.snapshot).as_posix() for path in files)
+
+    def bring(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if not (self.snapshot / path).is_file():
+                raise UserError(f"{path} is not there")
+
+    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> None:
+        for part in paths.values():
+            self.bring(part)
+
+
 class Copy:
     """A copy of the data set in a hub cache of its own."""
 
@@ -209,7 +230,9 @@ class Copy:
         change(table.to_pandas()).to_parquet(path, index=False)
 
     def fetch(self, **choice: object) -> Manifest:
-        return fetch(dataset(**choice), self.root)
+        section = dataset(**choice)
+        revision = section.l2d.revision or REVISION
+        return fetch(section, self.snapshot, revision, AreThere(self.snapshot), 1)
 
     def open(self, **choice: object) -> Drives:
         return Drives(self.fetch(**choice), self.root)

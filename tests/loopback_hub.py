@@ -264,7 +264,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(404, {"X-Error-Code": "RevisionNotFound"})
             elif kind == "tree":
                 asked = parse_qs(query)
-                self._tree("/".join(folder), int(asked.get("cursor", ["0"])[0]), "recursive" in asked)
+                self._tree(
+                    "/".join(folder), int(asked.get("cursor", ["0"])[0]), "recursive" in asked
+                )
             else:
                 body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 self._json([hub.entry(name) for name in body["paths"] if name in hub.files])
