@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from avvla.actions.unicycle import HORIZON
 from avvla.dataset import calibration
-from avvla.dataset.samples import ClipSamples, Rows, crop_of, join, samples
+from avvla.dataset.samples import ClipSamples, Rows, join, samples
 from avvla.dataset.writer import EpisodeWriter
 from avvla.errors import UserError
 from avvla.features import IMAGE
 from avvla.files import chunk_file
+from avvla.physical_ai.camera import Crop
 from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
 
@@ -96,7 +97,7 @@ def build_shard(
     path.mkdir()
     clips = Clips(listing, data_root)
     report = _write(clips, rows, build, fps, path / LEROBOT)
-    calibration.write(clips, report.clips, crop_of(build), path / calibration.FILE)
+    calibration.write(clips, report.clips, Crop.of(build), path / calibration.FILE)
     (path / REPORT).write_text(json.dumps(asdict(report), sort_keys=True))
 
 
