@@ -117,13 +117,14 @@ def test_a_padded_crop_keeps_the_proportions() -> None:
     crop = Crop(10, 33, 60, "pad")
     size = 96
     image = square_crop(frame, WIDE, crop, size)
-    rows, columns = np.nonzero((image[crop.filled(WIDE, size)] < 150).all(axis=-1))
+    seen = image[crop.filled(WIDE, size)][1:-1]  # at the edge half a pixel is padding
+    rows, columns = np.nonzero((seen < 150).all(axis=-1))
     assert np.ptp(columns) == 9  # half as large
     assert abs(np.ptp(rows) - 9) <= 1
     filled = np.zeros((size, size), bool)
     filled[crop.filled(WIDE, size)] = True
-    assert (image[~filled] < 110).all()
-    assert filled.sum() == size * round(size * 69 / 192)
+    assert (image[~filled] == 0).all()
+    assert abs(filled.sum() / size - size * 69 / 192) <= 1
 
 
 @given(
