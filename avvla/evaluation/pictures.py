@@ -53,7 +53,7 @@ def camera_picture(example: Example, build: Build, synthetic: Synthetic) -> Imag
     large = scaled(camera, zoom)
     frame: Image = np.zeros((large.height, large.width, 3), np.uint8)
     height, width = frame[window].shape[:2]
-    seen_image = example.image[crop.filled(camera, build.image_size)]
+    seen_image = example.image[crop.filled(camera, len(example.image))]
     frame[window] = cv2.resize(seen_image, (width, height), interpolation=cv2.INTER_CUBIC)
     extrinsics = front_camera_extrinsics()
     frame = overlay_plan(frame, large, extrinsics, example.planned)
