@@ -153,6 +153,10 @@ class Build(Section):
     crop_side_deg: Positive = Field(
         50.0, description="field of view kept to either side of the axis [degree]"
     )
+    aspect: Literal["stretch", "pad"] = Field(
+        "stretch",
+        description="fit into the square: fill it, or keep the proportions and pad with black",
+    )
     validation: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.05, description="share of clips held out"
     )

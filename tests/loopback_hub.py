@@ -4,7 +4,7 @@ The routes are those that huggingface_hub asks. Files lie in Git or, like all bi
 their bytes come after a redirect from another host, here the same server under another name.
 
     GET  /api/datasets/<repo>/refs
-    GET  /api/datasets/<repo>/tree/<commit>/<folder>          pages of `page` entries; ?recursive=true
+    GET  /api/datasets/<repo>/tree/<commit>/<folder>          pages of `page` entries
     POST /api/datasets/<repo>/paths-info/<commit>
     HEAD, GET /datasets/<repo>/resolve/<commit>/<path>
     GET  /lfs/<oid>                                            at localhost, not at 127.0.0.1

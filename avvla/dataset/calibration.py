@@ -4,7 +4,7 @@
     width, height, cx, cy                 [px] of the recorded image, before the crop
     fw_poly, bw_poly                      5 coefficients each: angle [rad] -> radius [px], and back
     position, quaternion                  sensor to rig: (x, y, z) [m], (x, y, z, w), or null
-    rows, columns                         (first, end) of the kept window [px]
+    rows, columns                         (first, end) that the square shows [px]; see Crop.shown
 
 A pixel (column, row) of the square image of side S shows the recorded pixel
 
@@ -50,15 +50,15 @@ def write(logs: Logs, clip_ids: Iterable[str], camera: str, crop: Crop, path: Pa
     rows = []
     for clip_id in clip_ids:
         model, pose = logs.camera(clip_id), logs.extrinsics(clip_id)
-        kept_rows, kept_columns = crop.window(model)
+        shown_rows, shown_columns = crop.shown(model)
         rows.append(
             {
                 "clip_id": clip_id,
                 "camera": camera,
                 **vars(model),
                 **({} if pose is None else vars(pose)),
-                "rows": (kept_rows.start, kept_rows.stop),
-                "columns": (kept_columns.start, kept_columns.stop),
+                "rows": shown_rows,
+                "columns": shown_columns,
             }
         )
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path)

@@ -95,18 +95,13 @@ def join(labels: Path, actions_file: Path) -> Rows:
     )
 
 
-def crop_of(build: Build) -> Crop:
-    """What the parameters `build.crop_*_deg` keep of a camera frame."""
-    return Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg)
-
-
 def samples(logs: Logs, rows: Rows, build: Build) -> Iterator[ClipSamples]:
     """The samples of each clip, by clip id.
 
     Raises:
         UserError: a clip cannot be read.
     """
-    crop = crop_of(build)
+    crop = Crop.of(build)
     for clip_id, part in rows.table.groupby("clip_id", sort=True):
         name, t0_us = str(clip_id), part["t0_us"].to_numpy()
         xy, yaw, speed = logs.ego_windows(name, t0_us)

@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 
 from avvla.actions.unicycle import HORIZON
 from avvla.dataset import calibration
-from avvla.dataset.samples import ClipSamples, Rows, crop_of, join, samples
+from avvla.dataset.samples import ClipSamples, Rows, join, samples
 from avvla.dataset.writer import EpisodeWriter
 from avvla.errors import UserError
 from avvla.features import IMAGE
 from avvla.files import chunk_file
 from avvla.logs.interface import Logs
 from avvla.logs.source import open_logs
+from avvla.physical_ai.camera import Crop
 from avvla.physical_ai.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def build_shard(
     path.mkdir()
     logs = open_logs(listing, data_root)
     clips, frames = _write(logs, rows, build, fps, path / LEROBOT)
-    calibration.write(logs, clips, listing.camera, crop_of(build), path / calibration.FILE)
+    calibration.write(logs, clips, listing.camera, Crop.of(build), path / calibration.FILE)
     report = Report(
         clips=clips,
         groups=[logs.group(clip) for clip in clips],

@@ -64,7 +64,7 @@ def drive_family(
 ) -> list[Drive]:
     """Drive one family on the roads of `seeds`, all in step."""
     camera = synthetic_camera(synthetic)
-    crop = Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg)
+    crop = Crop.of(build)
     worlds, traces = [], [_Trace() for _ in seeds]
     for seed in seeds:
         world = EmbeddedWorld(camera, synthetic.randomisation)

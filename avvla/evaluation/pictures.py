@@ -46,14 +46,15 @@ def camera_picture(example: Example, build: Build, synthetic: Synthetic) -> Imag
     """
     camera = synthetic_camera(synthetic)
     zoom = CAMERA_WIDTH_PX / camera.width
-    crop = Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg)
+    crop = Crop.of(build)
     window = tuple(
         slice(round(kept.start * zoom), round(kept.stop * zoom)) for kept in crop.window(camera)
     )
     large = scaled(camera, zoom)
     frame: Image = np.zeros((large.height, large.width, 3), np.uint8)
     height, width = frame[window].shape[:2]
-    frame[window] = cv2.resize(example.image, (width, height), interpolation=cv2.INTER_CUBIC)
+    seen_image = example.image[crop.filled(camera, len(example.image))]
+    frame[window] = cv2.resize(seen_image, (width, height), interpolation=cv2.INTER_CUBIC)
     extrinsics = front_camera_extrinsics()
     frame = overlay_plan(frame, large, extrinsics, example.planned)
     ground = np.concatenate([example.recorded, np.zeros((len(example.recorded), 1))], axis=-1)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -80,8 +81,7 @@ class Hub:
         )
         rows: list[Any] = []
         while url is not None:
-            page = url
-            response = patiently(lambda page=page: self._get(page))  # type: ignore[misc]
+            response = patiently(partial(self._get, url))
             if response is None:
                 return ()
             rows += _rows(response)

@@ -32,8 +32,8 @@ def require(data_root: Path, needed: int, quota_bytes: int | None) -> None:
     if used + needed > quota_bytes:
         raise UserError(
             f"{data_root} holds {_gb(used)} and {_gb(needed)} are to come, AVVLA_DATA_GB allows"
-            f" {_gb(quota_bytes)}: raise it, remove data sets, or choose fewer chunks in"
-            " dataset.nvidia"
+            f" {_gb(quota_bytes)}: raise it, remove data sets, or ask for less in"
+            " `dataset`"
         )
 
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
+
+if TYPE_CHECKING:
+    from avvla.config import Build
 
 Polynomial = tuple[float, float, float, float, float]
 
@@ -107,11 +110,20 @@ def rig_to_camera(points: ArrayLike, extrinsics: RigExtrinsics) -> NDArray[np.fl
 
 
 class Crop(NamedTuple):
-    """What a crop keeps around the optical axis [degree]: above it, below it, to either side."""
+    """What a crop keeps around the optical axis [degree]: above it, below it, to either side.
+
+    It goes into a square: stretched to fill it, or in its proportions, padded with black.
+    """
 
     up_deg: float
     down_deg: float
     side_deg: float
+    aspect: Literal["stretch", "pad"] = "stretch"
+
+    @classmethod
+    def of(cls, build: Build) -> Crop:
+        """The crop of the parameters `build`."""
+        return cls(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg, build.aspect)
 
     def window(self, camera: FThetaCamera) -> tuple[slice, slice]:
         """Rows and columns of the camera's image that it keeps, at least one of each."""
@@ -126,16 +138,46 @@ class Crop(NamedTuple):
             _kept(column - side, column + side, camera.width),
         )
 
+    def shown(self, camera: FThetaCamera) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(first, end) of the camera's rows and columns that the square shows.
+
+        What of them lies outside the window is black, also beyond the image.
+        """
+        kept = self.window(camera)
+        (top, bottom), (left, right) = ((part.start, part.stop) for part in kept)
+        if self.aspect == "stretch":
+            return (top, bottom), (left, right)
+        side = max(bottom - top, right - left)
+        above, before = (side - bottom + top) // 2, (side - right + left) // 2
+        return (top - above, top - above + side), (left - before, left - before + side)
+
+    def filled(self, camera: FThetaCamera, size: int) -> tuple[slice, slice]:
+        """Rows and columns of the square of side `size` that show the window."""
+
+        def part(kept: slice, shown: tuple[int, int]) -> slice:
+            scale = size / (shown[1] - shown[0])
+            return slice(
+                round((kept.start - shown[0]) * scale), round((kept.stop - shown[0]) * scale)
+            )
+
+        rows, columns = zip(self.window(camera), self.shown(camera), strict=True)
+        return part(*rows), part(*columns)
+
 
 def square_crop(
     frame: NDArray[np.uint8], camera: FThetaCamera, crop: Crop, size: int
 ) -> NDArray[np.uint8]:
     """The policy's image (size, size, 3) of a camera frame (H, W, 3), both uint8.
 
-    Stretching the two axes differently is intended. Each axis is averaged over pixel areas where
-    it shrinks and interpolated where it grows.
+    `crop.aspect` says how it fits into the square. Each axis is averaged over pixel areas where it
+    shrinks and interpolated where it grows.
     """
-    kept = frame[crop.window(camera)]
+    window = crop.window(camera)
+    margins = [
+        (kept.start - first, end - kept.stop)
+        for kept, (first, end) in zip(window, crop.shown(camera), strict=True)
+    ]
+    kept = np.pad(frame[window], (*margins, (0, 0)))
     rows, columns = kept.shape[:2]
     # One axis at a time: cv2.INTER_AREA samples instead of averaging when the other axis grows.
     narrow = cv2.resize(kept, (size, rows), interpolation=_method(columns, size))

@@ -43,7 +43,7 @@ def test_two_builds_have_the_same_bytes(make_inputs, tmp_path, edit):
     second = build(replace(inputs, work=tmp_path / "fresh"), tmp_path / "second", 1)
     assert first == second
     contents = _contents(tmp_path / "first")
-    assert len(contents) == 9
+    assert len(contents) == 10
     assert contents == _contents(tmp_path / "second")
     statistics = (tmp_path / "first/meta/stats.json").read_text()
     assert list(json.loads(statistics)) == sorted(json.loads(statistics))

@@ -102,7 +102,7 @@ def test_samples_hold_what_was_driven_and_seen(make_inputs):
         seen = square_crop(
             frames[3],
             camera(),
-            Crop(build.crop_up_deg, build.crop_down_deg, build.crop_side_deg),
+            Crop.of(build),
             32,
         )
         np.testing.assert_array_equal(part.image[3], seen)

@@ -29,14 +29,14 @@ def test_state_and_one_camera_are_fetched_once(hub, tmp_path):
     listing = bring(tmp_path, drives=2)
     assert [file.path for file in listing.files] == sorted([DATA, EPISODES, layout.INFO, VIDEO])
     assert manifest.verify(listing, tmp_path / "data") == []
-    first = len(hub.requests)
+    first = len(hub.log)
     assert bring(tmp_path, drives=2) == listing
-    assert len(hub.requests) == first
+    assert len(hub.log) == first
 
 
 def test_no_other_camera_is_asked_for(hub, tmp_path):
     bring(tmp_path, drives=1)
-    assert all(FRONT in request.path for request in hub.requests if "videos/" in request.path)
+    assert all(FRONT in request.path for request in hub.log if "videos/" in request.path)
 
 
 def test_a_revision_has_to_be_set_and_to_be_there(hub, tmp_path):

@@ -109,3 +109,35 @@ def test_crop_is_clipped_to_the_image() -> None:
     assert crop.dtype == np.uint8
     assert (crop[0] > 100).all()
     assert (crop[2:] == 7).all()
+
+
+def test_a_padded_crop_keeps_the_proportions() -> None:
+    frame = np.full((108, 192, 3), 200, np.uint8)
+    frame[50:70, 90:110] = 0  # a square of 20 pixels
+    crop = Crop(10, 33, 60, "pad")
+    size = 96
+    image = square_crop(frame, WIDE, crop, size)
+    seen = image[crop.filled(WIDE, size)][1:-1]  # at the edge half a pixel is padding
+    rows, columns = np.nonzero((seen < 150).all(axis=-1))
+    assert np.ptp(columns) == 9  # half as large
+    assert abs(np.ptp(rows) - 9) <= 1
+    filled = np.zeros((size, size), bool)
+    filled[crop.filled(WIDE, size)] = True
+    assert (image[~filled] == 0).all()
+    assert abs(filled.sum() / size - size * 69 / 192) <= 1
+
+
+@given(
+    st.tuples(*[st.floats(1, 80)] * 3),
+    st.sampled_from(["stretch", "pad"]),
+    st.integers(8, 64),
+)
+def test_the_shown_part_of_the_camera_holds_the_window(angles, aspect, size) -> None:
+    crop = Crop(*angles, aspect)
+    shown = crop.shown(WIDE)
+    for kept, (first, end) in zip(crop.window(WIDE), shown, strict=True):
+        assert first <= kept.start < kept.stop <= end
+    lengths = {end - first for first, end in shown}
+    assert aspect == "stretch" or len(lengths) == 1
+    full = (slice(0, size), slice(0, size))
+    assert aspect == "pad" or crop.filled(WIDE, size) == full
