@@ -47,7 +47,7 @@ def lerobot(root: Path, episodes: list[Episode]) -> None:
 def avvla(root: Path, episodes: list[Episode]) -> None:
     with EpisodeWriter(root, REPO_ID, FPS, features(SIZE), TASKS, "ego_vehicle") as writer:
         for images, values, tasks in episodes:
-            writer.add(images, values, tasks)
+            writer.add({IMAGE: images}, values, tasks)
 
 
 def milliseconds(write: Callable[[Path, list[Episode]], None], episodes: list[Episode]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lerobot.datasets.aggregate import aggregate_datasets
 from avvla.cluster.store import Step, Store
 from avvla.config import Build, Params
 from avvla.dataset import split
+from avvla.dataset.episode_shard import build_episode_shard
 from avvla.dataset.shard import (
     LEROBOT,
     REPO_ID,
@@ -23,6 +25,8 @@ from avvla.dataset.shard import (
 )
 from avvla.errors import UserError
 from avvla.files import chunk_file, hash_file
+from avvla.hdf5.files import facts
+from avvla.hdf5.source import shaping
 from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
 
@@ -86,23 +90,42 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
 
 def shards(inputs: Inputs, workers: int) -> list[Path]:
     """The finished shards of all chunks."""
-    settings = inputs.params.build
-    # The share held out shapes no shard, and a change of it makes none anew.
-    build = settings.model_copy(update={"validation": Build().validation})
-    logs = {"listing": inputs.listing, "data_root": inputs.data_root}
     tables = {"labels": inputs.labels, "actions": inputs.actions}
-    fps = frames_per_second(inputs.params.dataset.t0_stride_s)
-    step = Step(build_shard, {"build": build, "fps": fps}, {**logs, **tables})
-    clips = Clips(inputs.listing, inputs.data_root)
-    facts = {
+    logs = {"listing": inputs.listing, "data_root": inputs.data_root}
+    shard = _episode_shards if inputs.listing.source == "hdf5" else _clip_shards
+    function, settings, files = shard(inputs)
+    made_from = {
         chunk: {
-            **clips.facts(chunk),
+            **found,
             **{name: _hash(folder / chunk_file(chunk)) for name, folder in tables.items()},
         }
-        for chunk in inputs.listing.chunks
+        for chunk, found in files.items()
     }
+    step = Step(function, settings, {**logs, **tables})
     store = Store.of_stage(inputs.work, "build_dataset")
-    return list(store.results(step, facts, workers, "build").values())
+    return list(store.results(step, made_from, workers, "build").values())
+
+
+Shards = tuple[Callable[..., None], dict[str, Any], dict[int, dict[str, Any]]]
+"""What makes a shard, the settings that shape it, and by chunk what its files are."""
+
+
+def _clip_shards(inputs: Inputs) -> Shards:
+    # The share held out shapes no shard, and a change of it makes none anew.
+    build = inputs.params.build.model_copy(update={"validation": Build().validation})
+    fps = frames_per_second(inputs.params.dataset.t0_stride_s)
+    clips = Clips(inputs.listing, inputs.data_root)
+    files = {chunk: clips.facts(chunk) for chunk in inputs.listing.chunks}
+    return build_shard, {"build": build, "fps": fps}, files
+
+
+def _episode_shards(inputs: Inputs) -> Shards:
+    settings = {
+        "image_size": inputs.params.build.image_size,
+        "hdf5": shaping(inputs.params.dataset.hdf5),
+    }
+    files = {chunk: facts(inputs.listing, chunk) for chunk in inputs.listing.chunks}
+    return build_episode_shard, settings, files
 
 
 def _hash(table: Path) -> str | None:

@@ -126,7 +126,7 @@ def _add_episode(writer: EpisodeWriter, part: ClipSamples) -> None:
         TRAJECTORY: part.trajectory,
         T0_US: part.t0_us[:, None],
     }
-    writer.add(part.image, values, part.command)
+    writer.add({IMAGE: part.image}, values, part.command)
 
 
 def _feature(dtype: str, shape: tuple[int, ...], names: list[str] | None) -> dict[str, Any]:

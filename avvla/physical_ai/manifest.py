@@ -7,6 +7,7 @@ same logs, without a path of the machine.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterable
@@ -47,7 +48,8 @@ class Manifest(Record):
     source: Literal["synthetic", "nvidia", "l2d", "hdf5"]
     repo_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    camera: Annotated[str, Field(pattern=r"^camera_\w+$")]
+    camera: Annotated[str, Field(pattern=r"^camera_\w+$")] | None
+    """Feature of the camera in NVIDIA's layout; null where files hold their cameras themselves."""
     files: tuple[File, ...]
 
     @model_validator(mode="after")
@@ -93,6 +95,12 @@ def describe(snapshot: Path, paths: Iterable[str]) -> tuple[File, ...]:
             )
         )
     return tuple(files)
+
+
+def content_revision(files: Iterable[File]) -> str:
+    """A revision for files that no hub gave one to, made from their paths and hashes."""
+    content = json.dumps([(file.path, file.sha256) for file in files])
+    return hashlib.sha256(content.encode()).hexdigest()[:40]
 
 
 def save(manifest: Manifest, path: Path) -> None:
