@@ -27,7 +27,7 @@ from lerobot.utils.constants import ACTION, OBS_IMAGES, OBS_STATE
 from numpy.typing import NDArray
 
 from avvla.dataset.samples import KEY, read_rows
-from avvla.dataset.shard import LEROBOT, REPORT, REPO_ID, Report
+from avvla.dataset.shard import LEROBOT, REPO_ID, REPORT, Report
 from avvla.dataset.writer import SHORTEST_EPISODE, EpisodeWriter
 from avvla.errors import UserError
 from avvla.files import chunk_file
@@ -47,9 +47,7 @@ ROBOT = "robot_arm"
 SOURCE_FRAME = "source_frame"
 
 
-def features(
-    cameras: Sequence[str], image_size: int, hdf5: Hdf5
-) -> dict[str, dict[str, Any]]:
+def features(cameras: Sequence[str], image_size: int, hdf5: Hdf5) -> dict[str, dict[str, Any]]:
     """LeRobot's description of a frame with square images of `image_size` pixels."""
     image = {
         "dtype": "video",
@@ -114,8 +112,9 @@ def _join(labels: Path, actions: Path) -> pa.Table:
     Raises:
         UserError: a file is missing or damaged, or the two do not have the same rows.
     """
-    left, right = read_rows(labels, LABELS.names, "label"), read_rows(
-        actions, ACTIONS.names, "fit_actions"
+    left, right = (
+        read_rows(labels, LABELS.names, "label"),
+        read_rows(actions, ACTIONS.names, "fit_actions"),
     )
     if not left.select(KEY).equals(right.select(KEY)):
         raise UserError(

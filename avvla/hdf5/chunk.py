@@ -72,9 +72,7 @@ def label_chunk(
     pq.write_table(pa.concat_tables(rows), path, compression="zstd")
 
 
-def action_chunk(
-    chunk: int, path: Path, *, hdf5: Hdf5, listing: Manifest, data_root: Path
-) -> None:
+def action_chunk(chunk: int, path: Path, *, hdf5: Hdf5, listing: Manifest, data_root: Path) -> None:
     """Take the action of each frame of a chunk, and say whether the frame can be used.
 
     Writes a parquet file as ACTIONS.
@@ -100,7 +98,8 @@ def action_chunk(
 
 def times_us(frames: int, fps: int) -> NDArray[np.int64]:
     """(N,) times of frames [us]."""
-    return np.rint(np.arange(frames) * (1e6 / fps)).astype(np.int64)
+    times: NDArray[np.int64] = np.rint(np.arange(frames) * (1e6 / fps)).astype(np.int64)
+    return times
 
 
 def _inspect(path: Path, name: str, hdf5: Hdf5) -> Finding:
@@ -118,5 +117,3 @@ def _inspect(path: Path, name: str, hdf5: Hdf5) -> Finding:
             )
     except UserError as error:
         return Finding(path=name, problem=str(error))
-
-

@@ -117,7 +117,7 @@ class Episode:
         """
         cameras = self.camera_names(settings.cameras)
         numbers = {"state": self.state(settings.state), "action": self.action(settings.action)}
-        finite = {kind: np.isfinite(array).all(-1) for kind, array in numbers.items()}
+        finite = {kind: np.isfinite(array).all(axis=1).tolist() for kind, array in numbers.items()}
         found: dict[int, Fault] = {}
         for frame in range(self.frames):
             for kind in numbers:

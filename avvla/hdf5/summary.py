@@ -51,5 +51,9 @@ def action_array(table: pa.Table) -> NDArray[np.float32]:
 def _describe(values: NDArray[np.float64]) -> dict[str, float]:
     if not len(values):
         return {}
-    functions = {"mean": np.mean, "std": np.std, "min": np.min, "max": np.max}
-    return {name: float(function(values)) for name, function in functions.items()}
+    return {
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "min": float(values.min()),
+        "max": float(values.max()),
+    }
