@@ -175,9 +175,8 @@ def _hdf5(arguments: argparse.Namespace) -> int:
     print(*findings.table(found.findings), sep="\n")
     listing = source.link(found, dataset.hdf5, host.data_root())
     size = sum(file.bytes for file in listing.files)
-    print(
-        f"{len(listing.files)} files, {size / 1e9:.3f} GB: {manifest.root(listing, host.data_root())}"
-    )
+    place = manifest.root(listing, host.data_root())
+    print(f"{len(listing.files)} files, {size / 1e9:.3f} GB, linked in {place}")
     if dataset.source == "hdf5":
         manifest.save(listing, MANIFEST)
     else:

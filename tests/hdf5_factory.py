@@ -10,8 +10,38 @@ import cv2
 import h5py
 import numpy as np
 
+from avvla.config import Params
+from avvla.dataset.builder import Inputs
+from avvla.files import chunk_file
+from avvla.hdf5 import source
+from avvla.hdf5.chunk import action_chunk, label_chunk
+
 CAMERAS = ("side_camera", "tool_camera", "top_camera")
 HEIGHT, WIDTH = 24, 32
+TASK = "Insert the needle into the eye trocar"
+SIZE = 64
+PARAMS: dict[str, Any] = {
+    "dataset": {"source": "hdf5", "hdf5": {"episodes_per_chunk": 2}},
+    "label": {"source": "fixed", "command": TASK},
+    "build": {"image_size": SIZE, "validation": 0.25},
+    "policy": {
+        "backbone": {"vision_width": 32, "vision_layers": 1, "text_width": 32, "text_layers": 2},
+        "max_dim": 12,
+        "train_expert_only": True,
+        "freeze_vision": True,
+        "horizon_decay_s": 0.0,
+    },
+    "train": {
+        "steps": 4,
+        "batch_size": 4,
+        "processes": 1,
+        "log_every": 2,
+        "warmup_steps": 1,
+        "heading_dropout": 0.0,
+        "mirror": 0.0,
+    },
+}
+"""The pipeline at the size of these episodes."""
 
 
 def picture(camera: int, frame: int, seed: int = 0) -> np.ndarray:
@@ -78,6 +108,24 @@ def episodes(folder: Path, count: int, frames: int = 8, **options: Any) -> list[
         )
         for i in range(count)
     ]
+
+
+def inputs(folder: Path, hdf5: Mapping[str, Any] | None = None) -> Inputs:
+    """What a data set of the episodes in `folder`/episodes is built from, as the stages leave it."""
+    settings = {**PARAMS["dataset"]["hdf5"], **(hdf5 or {})}
+    params = Params.model_validate({**PARAMS, "dataset": {"source": "hdf5", "hdf5": settings}})
+    wanted = params.dataset.hdf5
+    found = source.survey(folder / "episodes", wanted, folder / "work", 1)
+    listing = source.link(found, wanted, folder / "raw")
+    logs: dict[str, Any] = {"listing": listing, "data_root": folder / "raw"}
+    for name in ("labels", "actions"):
+        (folder / name).mkdir(exist_ok=True)
+    for chunk in listing.chunks:
+        labels, actions = (folder / name / chunk_file(chunk) for name in ("labels", "actions"))
+        label_chunk(chunk, labels, command=TASK, fps=wanted.fps, **logs)
+        action_chunk(chunk, actions, hdf5=wanted, **logs)
+    places = {"labels": folder / "labels", "actions": folder / "actions", "work": folder / "work"}
+    return Inputs(params=params, **logs, **places)
 
 
 def put_jpeg(path: Path, camera: str, frame: int, content: bytes) -> None:

@@ -117,12 +117,11 @@ class Episode:
         """
         cameras = self.camera_names(settings.cameras)
         numbers = {"state": self.state(settings.state), "action": self.action(settings.action)}
-        finite = {kind: np.isfinite(array).all(axis=1).tolist() for kind, array in numbers.items()}
         found: dict[int, Fault] = {}
+        for kind, array in numbers.items():
+            for frame in np.flatnonzero(~np.isfinite(array).all(axis=1)).tolist():
+                found.setdefault(frame, Fault(kind, f"a number of the {kind} is not finite"))
         for frame in range(self.frames):
-            for kind in numbers:
-                if not finite[kind][frame]:
-                    found.setdefault(frame, Fault(kind, f"a number of the {kind} is not finite"))
             for camera in cameras:
                 if frame not in found:
                     try:
