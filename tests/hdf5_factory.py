@@ -111,7 +111,7 @@ def episodes(folder: Path, count: int, frames: int = 8, **options: Any) -> list[
 
 
 def inputs(folder: Path, hdf5: Mapping[str, Any] | None = None) -> Inputs:
-    """What a data set of the episodes in `folder`/episodes is built from, as the stages leave it."""
+    """What a data set of the episodes in `folder`/episodes is built from."""
     settings = {**PARAMS["dataset"]["hdf5"], **(hdf5 or {})}
     params = Params.model_validate({**PARAMS, "dataset": {"source": "hdf5", "hdf5": settings}})
     wanted = params.dataset.hdf5

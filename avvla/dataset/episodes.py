@@ -34,7 +34,7 @@ def of_robot(root: Path) -> bool:
     path = root / "meta/info.json"
     try:
         return bool(json.loads(path.read_text())["robot_type"] == ROBOT)
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({type(error).__name__}): {split.REMAKE}") from None
 
 

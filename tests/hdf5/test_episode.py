@@ -37,7 +37,9 @@ def test_numbers_are_read_as_they_are(tmp_path):
         np.testing.assert_array_equal(found.state("qpos"), file["observations/qpos"][:])
         pose = file["observations/ee_pose"][:]
         np.testing.assert_array_equal(found.state("ee_pose"), pose)
-        np.testing.assert_array_equal(found.action("ee_pose_difference")[:-1], np.diff(pose, axis=0))
+        np.testing.assert_array_equal(
+            found.action("ee_pose_difference")[:-1], np.diff(pose, axis=0)
+        )
 
 
 def test_a_whole_episode_has_no_fault(tmp_path, layout):
@@ -128,8 +130,14 @@ def test_a_truncated_file_is_one_line(tmp_path, layout, share):
     [
         ({"action": None}, "a.h5 has no action"),
         ({"observations/qpos": None}, "a.h5 has no observations/qpos"),
-        ({"observations/ee_pose": np.zeros((8, 3), np.float32)}, r"ee_pose is float32 \(8, 3\), exp"),
-        ({"observations/qpos": np.zeros((7, 6), np.float32)}, r"ee_pose is float32 \(8, 6\), expec"),
+        (
+            {"observations/ee_pose": np.zeros((8, 3), np.float32)},
+            r"ee_pose is float32 \(8, 3\), exp",
+        ),
+        (
+            {"observations/qpos": np.zeros((7, 6), np.float32)},
+            r"ee_pose is float32 \(8, 6\), expec",
+        ),
         ({"action": np.zeros((8, 6), np.int64)}, r"action is int64 \(8, 6\), expected float32"),
         ({"observations/qpos": np.float32(1)}, r"qpos is float32 \(\), expected"),
     ],

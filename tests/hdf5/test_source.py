@@ -104,7 +104,9 @@ def test_only_what_changed_is_looked_at_again(folder):
 
 def test_cameras_must_be_alike(folder):
     episode(folder / "day_9/other.h5", cameras=("camera1",))
-    with pytest.raises(UserError, match=r"1 of 6 files .*day_9/other.h5 has the cameras camera1, d"):
+    with pytest.raises(
+        UserError, match=r"1 of 6 files .*day_9/other.h5 has the cameras camera1, d"
+    ):
         bring(folder)
 
 
