@@ -86,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     _command(data, "fetch", f"bring the raw logs of {MANIFEST} into $AVVLA_DATA", _data_fetch)
     _command(data, "verify", f"compare the raw logs with {MANIFEST}", _data_verify)
 
+    episodes = _command(
+        data, "import-hdf5", "look at every frame of a folder of HDF5 episodes, import them", _hdf5
+    )
+    episodes.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="holds the episodes (*.h5), at any depth"
+    )
+
     labels = _group(top, "labels", "the driving commands of the logs, judged by a person")
     review = _command(labels, "review", "make a sheet of labels to judge in a browser", _review)
     review.add_argument(
@@ -145,6 +152,10 @@ def _data_fetch(_: argparse.Namespace) -> int:
     from avvla.sources import fetch
 
     wanted, params = manifest.load(MANIFEST), load_params()
+    if wanted.source == "hdf5":
+        raise UserError(
+            f"{MANIFEST} lists HDF5 episodes, which are in no hub: `avvla data import-hdf5 FOLDER`"
+        )
     for problem in manifest.discard(wanted, host.data_root()):
         print(f"{problem}: removed")
     if fetch(params, host.data_root(), host.work_root(), host.workers()) != wanted:
@@ -152,6 +163,26 @@ def _data_fetch(_: argparse.Namespace) -> int:
             f"params.yaml and this version make other logs than {MANIFEST} lists: run `dvc repro`"
         )
     print(f"{len(wanted.files)} files in {manifest.root(wanted, host.data_root())}")
+    return 0
+
+
+def _hdf5(arguments: argparse.Namespace) -> int:
+    from avvla import host
+    from avvla.config import load_params
+    from avvla.hdf5 import findings, source
+    from avvla.physical_ai import manifest
+
+    dataset = load_params().dataset
+    found = source.survey(arguments.folder, dataset.hdf5, host.work_root(), host.workers())
+    print(*findings.table(found.findings), sep="\n")
+    listing = source.link(found, dataset.hdf5, host.data_root())
+    size = sum(file.bytes for file in listing.files)
+    place = manifest.root(listing, host.data_root())
+    print(f"{len(listing.files)} files, {size / 1e9:.3f} GB, linked in {place}")
+    if dataset.source == "hdf5":
+        manifest.save(listing, MANIFEST)
+    else:
+        print(f"{MANIFEST} is as it was: dataset.source is {dataset.source}, not hdf5")
     return 0
 
 

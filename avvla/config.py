@@ -103,6 +103,25 @@ class L2D(Section):
     )
 
 
+class Hdf5(Section):
+    """Episodes of a robot arm in HDF5 files, from the folder $AVVLA_HDF5."""
+
+    state: Literal["ee_pose", "qpos", "both"] = Field(
+        "ee_pose", description="pose of the end effector, joint positions, or the one and the other"
+    )
+    action: Literal["recorded", "ee_pose_difference"] = Field(
+        "recorded", description="as in the file, or the way to the next pose of the end effector"
+    )
+    cameras: dict[str, Annotated[str, Field(pattern=r"^\w+$")]] = Field(
+        {}, description="camera of the files: its name; none: all, sorted, camera1, camera2, ..."
+    )
+    fps: Count = Field(15, description="frames a second; the files have no clock that can be used")
+    max_faulty: Fraction = Field(
+        0.01, description="largest share of frames without a picture or a number; more is an error"
+    )
+    episodes_per_chunk: Count = Field(8, description="episodes in one chunk")
+
+
 class Dataset(Section):
     """What the download stage fetches or makes."""
 
@@ -117,6 +136,7 @@ class Dataset(Section):
     synthetic: Synthetic = Synthetic()
     nvidia: Nvidia = Nvidia()
     l2d: L2D = L2D()
+    hdf5: Hdf5 = Hdf5()
 
 
 class Label(Section):
@@ -127,7 +147,10 @@ class Label(Section):
         description="the expert's command, the data set's Chain-of-Causation texts or its"
         " instructions for the way, rules on the driven path, or one command",
     )
-    command: str = Field("Follow the lane", description="the command of the source `fixed`")
+    command: str = Field(
+        "Follow the lane",
+        description="the command of the source `fixed`; any text where a robot is told its task",
+    )
 
 
 class Action(Section):
@@ -178,6 +201,7 @@ class PolicyParams(Section):
     """The Field Agent."""
 
     backbone: Backbone = Backbone()
+    chunk_size: Count = Field(50, description="actions of a robot's plan; a drive's has 64")
     max_dim: Count = Field(
         2, description="padded state and action width; 2 trains from scratch, 32 fits hub weights"
     )

@@ -40,6 +40,20 @@ def nvidia_tree() -> Path | None:
     return _absolute("AVVLA_NVIDIA_TREE")
 
 
+def episodes_root() -> Path:
+    """Folder of HDF5 episodes to import: `$AVVLA_HDF5` (absolute).
+
+    Raises:
+        UserError: it is not set, not absolute or no folder.
+    """
+    if "AVVLA_HDF5" not in os.environ:
+        raise UserError("AVVLA_HDF5 is not set: set it to the folder of the HDF5 episodes")
+    folder = _folder("AVVLA_HDF5", "hdf5")
+    if not folder.is_dir():
+        raise UserError(f"AVVLA_HDF5 is {str(folder)!r}, which is no folder")
+    return folder
+
+
 def work_root() -> Path:
     """Folder of resumable intermediate results: `$AVVLA_WORK`, else `avvla/work` in the cache."""
     return _folder("AVVLA_WORK", "work")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tqdm import tqdm
+
 from avvla import host
 from avvla.config import Params
-from avvla.errors import UserError
 from avvla.physical_ai.manifest import Manifest
 
 
@@ -14,10 +15,10 @@ def fetch(params: Params, data_root: Path, work: Path, workers: int) -> Manifest
     """Bring the raw logs of `params.dataset` into the hub cache at `data_root`.
 
     What is there stays as it is; the result does not depend on `workers`. What had to be made or
-    fetched is told in `work`.
+    fetched is told in `work`, and frames of episodes that cannot be used are printed.
 
     Raises:
-        UserError: the source is not available in this version, or cannot give what is asked for.
+        UserError: the source cannot give what is asked for.
     """
     source = params.dataset.source
     if source == "synthetic":
@@ -34,7 +35,12 @@ def fetch(params: Params, data_root: Path, work: Path, workers: int) -> Manifest
 
         quota_bytes = host.data_quota_bytes()
         return l2d.fetch(params, data_root, work, workers, quota_bytes=quota_bytes)
-    raise UserError(
-        f"dataset.source is {source!r}, which this version cannot fetch yet: set it to"
-        " synthetic, nvidia or l2d"
-    )
+    from avvla.hdf5 import findings
+    from avvla.hdf5 import source as episodes
+
+    hdf5 = params.dataset.hdf5
+    found = episodes.survey(host.episodes_root(), hdf5, work, workers)
+    listing = episodes.link(found, hdf5, data_root)
+    for fault in findings.faults(found.findings):
+        tqdm.write(f"left out: {fault}")
+    return listing

@@ -27,7 +27,7 @@ TASKS = ("Follow the lane", "Turn left")
 
 
 def episode(seed: int) -> Episode:
-    """Images (T, S, S, 3) of a smooth scene that moves, values by feature, tasks."""
+    """Images (T, S, S, 3) by camera, of a smooth scene that moves, values by feature, tasks."""
     rng = np.random.default_rng(seed)
     scene = cv2.resize(rng.integers(0, 256, (12, 12, 3), np.uint8), (SIZE, SIZE))
     images = np.stack([np.roll(scene, 2 * i, axis=1) for i in range(FRAMES)])
@@ -37,7 +37,7 @@ def episode(seed: int) -> Episode:
         if name not in (IMAGE, T0_US)
     }
     values[T0_US] = np.arange(FRAMES)[:, None] * 500_000
-    return images, values, tuple(TASKS[i % 2] for i in range(FRAMES))
+    return {IMAGE: images}, values, tuple(TASKS[i % 2] for i in range(FRAMES))
 
 
 def lerobot(root: Path, episodes: list[Episode]) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from avvla.dataset.video import encoder
 
-Episode = tuple[NDArray[np.uint8], dict[str, NDArray], tuple[str, ...]]
-"""Images (T, H, W, 3), values (T, ...) by feature, and T tasks."""
+Episode = tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray], tuple[str, ...]]
+"""Images (T, H, W, 3) by camera, values (T, ...) by feature, and T tasks."""
 
 
 def record(
@@ -23,8 +23,7 @@ def record(
     episodes: Sequence[Episode],
     robot_type: str,
 ) -> None:
-    """Write a data set with one camera by `add_frame` and `save_episode`, with avvla's encoder."""
-    (camera,) = (name for name, feature in features.items() if feature["dtype"] == "video")
+    """Write a data set by `add_frame` and `save_episode`, with avvla's encoder."""
     dataset = LeRobotDataset.create(
         repo_id,
         fps=fps,
@@ -41,7 +40,7 @@ def record(
     dataset.meta.save_episode_tasks(sorted(set(tasks)))
     for images, values, commands in episodes:
         for i, task in enumerate(commands):
-            frame = {name: value[i] for name, value in values.items()}
-            dataset.add_frame({camera: images[i], "task": task, **frame})
+            frame = {name: value[i] for name, value in (images | values).items()}
+            dataset.add_frame({"task": task, **frame})
         dataset.save_episode(parallel_encoding=False)
     dataset.finalize()

@@ -14,6 +14,7 @@ from avvla import host
 from avvla.cluster.store import LAST_RUN, Step, Store
 from avvla.config import Dataset
 from avvla.files import chunk_file
+from avvla.hdf5.files import facts
 from avvla.logs.source import open_logs
 from avvla.physical_ai.manifest import Manifest
 
@@ -45,11 +46,36 @@ def tables(
 
     Returns: the kept tables in the order of the chunks.
     """
-    where = {"listing": listing, "data_root": host.data_root()}
-    grid = dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
-    step = Step(function, {**settings, **grid}, where, ".parquet")
-    logs = open_logs(**where)
+    logs = open_logs(listing, host.data_root())
     inputs = {chunk: logs.facts(chunk, events=events) for chunk in listing.chunks}
+    grid = dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
+    return _keep(stage, verb, function, {**settings, **grid}, listing, inputs, output)
+
+
+def episode_tables(
+    stage: str,
+    verb: str,
+    function: Callable[..., None],
+    settings: Mapping[str, Any],
+    listing: Manifest,
+    output: Path,
+) -> list[Path]:
+    """As `tables`, of the source hdf5: a row for each frame of an episode."""
+    inputs = {chunk: facts(listing, chunk) for chunk in listing.chunks}
+    return _keep(stage, verb, function, settings, listing, inputs, output)
+
+
+def _keep(
+    stage: str,
+    verb: str,
+    function: Callable[..., None],
+    settings: Mapping[str, Any],
+    listing: Manifest,
+    inputs: Mapping[int, Any],
+    output: Path,
+) -> list[Path]:
+    logs = {"listing": listing, "data_root": host.data_root()}
+    step = Step(function, settings, logs, ".parquet")
     store = Store.of_stage(host.work_root(), stage)
     kept = store.results(step, inputs, host.workers(), verb)
     with replacing_folder(output) as folder:

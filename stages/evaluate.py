@@ -9,7 +9,9 @@ from _run import LEROBOT, run
 from avvla import host
 from avvla.config import Params
 from avvla.dataset import split
+from avvla.dataset.episodes import of_robot
 from avvla.dataset.frames import load
+from avvla.errors import UserError
 from avvla.evaluation import curves, open_loop, suite
 from avvla.evaluation.drivers import Drivers
 from avvla.evaluation.drives import save_drives
@@ -22,6 +24,12 @@ RESULTS = Path("results/evaluate")
 
 
 def evaluate(params: Params) -> None:
+    if of_robot(LEROBOT):
+        raise UserError(
+            f"{LEROBOT} holds episodes of a robot arm, which has no closed loop in the embedded"
+            " world: its loss and action error on held-out episodes are in"
+            " results/train/metrics.json, and `dvc repro train` is the end of its pipeline"
+        )
     held_out = split.load(LEROBOT).validation
     samples = load(LEROBOT, held_out.episodes[: params.evaluate.max_clips])
     drivers = Drivers(MODEL, host.device())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _chunks import tables, tell
+from _chunks import episode_tables, tables, tell
 from _run import ACTIONS, MANIFEST, run
 
 from avvla import host
@@ -14,16 +15,31 @@ from avvla.actions import statistics
 from avvla.actions.chunk import fit_chunk
 from avvla.actions.table import actions, furthest, summary
 from avvla.config import Params
+from avvla.evaluation.channels import sheet as channel_sheet
 from avvla.evaluation.fits import WINDOWS, read_examples, sheet
+from avvla.hdf5.chunk import action_chunk
+from avvla.hdf5.source import shaping
+from avvla.hdf5.summary import actions as episode_summary
+from avvla.hdf5.values import action_names
 from avvla.logs.source import open_logs
 from avvla.physical_ai import manifest
+from avvla.physical_ai.manifest import Manifest
 from avvla.results import write_metrics, write_text
 
 RESULTS = Path("results/fit_actions")
 
 
 def fit_all(params: Params) -> None:
-    listing, wanted = manifest.load(MANIFEST), {"action": params.action}
+    listing = manifest.load(MANIFEST)
+    fit = _episodes if listing.source == "hdf5" else _drives
+    metrics, picture = fit(params, listing)
+    write_metrics(RESULTS / "metrics.json", metrics)
+    write_text(RESULTS / "fits.svg", picture)
+    tell("fit_actions")
+
+
+def _drives(params: Params, listing: Manifest) -> tuple[dict[str, Any], str]:
+    wanted = {"action": params.action}
     kept = tables(
         "fit_actions", "fit actions of", fit_chunk, wanted, params.dataset, listing, ACTIONS
     )
@@ -35,10 +51,22 @@ def fit_all(params: Params) -> None:
         worst = [furthest(pa.concat_tables([*worst, table]), WINDOWS)]
     described = {params.dataset.source: statistics.describe(statistics.merge(parts))}
     found_metrics = {**summary(pa.concat_tables(rows)), "statistics": described}
-    write_metrics(RESULTS / "metrics.json", found_metrics)
     logs = open_logs(listing, host.data_root())
-    write_text(RESULTS / "fits.svg", sheet(read_examples(worst[0], logs)))
-    tell("fit_actions")
+    return found_metrics, sheet(read_examples(worst[0], logs))
+
+
+def _episodes(params: Params, listing: Manifest) -> tuple[dict[str, Any], str]:
+    hdf5 = params.dataset.hdf5
+    kept = episode_tables(
+        "fit_actions",
+        "take actions of",
+        action_chunk,
+        {"hdf5": shaping(hdf5)},
+        listing,
+        ACTIONS,
+    )
+    names = action_names(hdf5.action)
+    return episode_summary(kept, names), channel_sheet(pq.read_table(kept[0]), names)
 
 
 if __name__ == "__main__":

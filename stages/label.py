@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from _chunks import tables, tell
+from _chunks import episode_tables, tables, tell
 from _run import LABELS, MANIFEST, run
 
 from avvla.config import Params
+from avvla.errors import UserError
+from avvla.hdf5.chunk import label_chunk as label_episodes
+from avvla.hdf5.summary import labels as episode_summary
 from avvla.labels.chunk import label_chunk
 from avvla.labels.table import FROM_EVENTS, SUMMARISED, summary
 from avvla.physical_ai import manifest
+from avvla.physical_ai.manifest import Manifest
 from avvla.results import write_metrics
 
 
 def label_all(params: Params) -> None:
-    listing, wanted = manifest.load(MANIFEST), params.label
+    listing = manifest.load(MANIFEST)
+    label = _episodes if listing.source == "hdf5" else _drives
+    write_metrics(Path("results/label/metrics.json"), label(params, listing))
+    tell("label")
+
+
+def _drives(params: Params, listing: Manifest) -> dict[str, Any]:
+    wanted = params.label
     kept = tables(
         "label",
         "label",
@@ -27,9 +39,18 @@ def label_all(params: Params) -> None:
         LABELS,
         events=wanted.source in FROM_EVENTS,
     )
-    rows = pd.concat(pd.read_parquet(path, columns=list(SUMMARISED)) for path in kept)
-    write_metrics(Path("results/label/metrics.json"), summary(rows))
-    tell("label")
+    return summary(pd.concat(pd.read_parquet(path, columns=list(SUMMARISED)) for path in kept))
+
+
+def _episodes(params: Params, listing: Manifest) -> dict[str, Any]:
+    if params.label.source != "fixed":
+        raise UserError(
+            f"label.source is {params.label.source!r}, but HDF5 episodes hold no commands: set it"
+            " to fixed and label.command to the text of the task"
+        )
+    settings = {"command": params.label.command, "fps": params.dataset.hdf5.fps}
+    kept = episode_tables("label", "label", label_episodes, settings, listing, LABELS)
+    return episode_summary(kept)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from factory import CAMERA, data_set, recordings
+from hdf5_factory import episodes, truncate
 from loopback_hub import LoopbackHub, reached
 
 from avvla import cli, host
@@ -23,7 +24,7 @@ from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.reader import Clips
 from avvla.sources import fetch
 
-DATA = [["data"], ["data", "fetch"], ["data", "verify"]]
+DATA = [["data"], ["data", "fetch"], ["data", "verify"], ["data", "import-hdf5"]]
 LABELS = [["labels"], ["labels", "review"], ["labels", "agreement"]]
 COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], *DATA, *LABELS]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
@@ -52,6 +53,7 @@ def test_help_of_every_command(command: list[str], capsys: pytest.CaptureFixture
         ["actions", "fit", "--input", "a", "--output", "b", "--integrator", "rk4"],
         ["doctor", "--verbose"],
         ["data", "verify", "extra"],
+        ["data", "import-hdf5"],
         ["labels", "review"],
         ["labels", "review", "--output", "a.html", "--samples", "few"],
         ["labels", "agreement"],
@@ -335,3 +337,47 @@ class TestLabels:
 
 def path_of(part: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return part.xy, part.yaw, part.speed
+
+
+class TestImportHdf5:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A project and three episodes of 8 to 10 frames below `episodes`."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("AVVLA_DATA", str(tmp_path / "raw"))
+        monkeypatch.setenv("AVVLA_WORK", str(tmp_path / "work"))
+        monkeypatch.setenv("AVVLA_WORKERS", "1")
+        Path("params.yaml").write_text("dataset: {source: hdf5}")
+        episodes(tmp_path / "episodes", 3)
+        return tmp_path / "episodes"
+
+    def test_a_row_for_each_file_and_the_manifest(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["data", "import-hdf5", "episodes"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[1].split() == ["8", "0", "3", "x", "jpeg", "day_0/episode_20250101_000000.h5"]
+        assert lines[2].split() == ["9", "0", "3", "x", "raw", "day_0/episode_20250101_000001.h5"]
+        assert lines[4].startswith("3 files, 0.000 GB, linked in ")
+        assert manifest.load(Path("data/manifest.json")).source == "hdf5"
+        assert cli.main(["data", "verify"]) == 0
+        assert cli.main(["data", "fetch"]) == 1
+        assert "lists HDF5 episodes, which are in no hub" in capsys.readouterr().err
+
+    def test_all_that_is_wrong_is_told_and_nothing_made(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        truncate(folder / "day_0/episode_20250101_000001.h5")
+        assert cli.main(["data", "import-hdf5", "episodes"]) == 1
+        told = capsys.readouterr()
+        assert told.out.count("day_0/episode_20250101_000001.h5") == 2
+        assert told.err.count("\n") == 1
+        assert "avvla: 1 of 3 files cannot be used: day_0/episode_20250101_000001.h5" in told.err
+        assert not Path("data").exists()
+        assert not Path("raw").exists()
+
+    def test_the_manifest_of_another_source_stays(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("params.yaml").write_text("{}")
+        assert cli.main(["data", "import-hdf5", "episodes"]) == 0
+        assert "data/manifest.json is as it was: dataset.source is synthetic" in (
+            capsys.readouterr().out
+        )
+        assert not Path("data").exists()

@@ -112,3 +112,17 @@ def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.device() == "cpu"
     monkeypatch.setenv("AVVLA_DEVICE", "cuda:1")
     assert host.device() == "cuda:1"
+
+
+def test_the_folder_of_episodes_has_no_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AVVLA_HDF5", str(tmp_path))
+    assert host.episodes_root() == tmp_path
+    for text, told in ((str(tmp_path / "no"), "no folder"), ("here", "expected an absolute path")):
+        monkeypatch.setenv("AVVLA_HDF5", text)
+        with pytest.raises(UserError, match=told):
+            host.episodes_root()
+    monkeypatch.delenv("AVVLA_HDF5")
+    with pytest.raises(UserError, match="AVVLA_HDF5 is not set"):
+        host.episodes_root()

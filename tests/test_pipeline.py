@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hdf5_factory import episodes
 
 from avvla.config import Params, load_params
 
@@ -202,3 +203,38 @@ def test_the_embedded_profile_is_the_default_and_the_committed_params_yaml(tmp_p
         ["git", "show", "HEAD:params.yaml"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert committed == (tmp_path / "params.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_an_experiment_imports_builds_and_trains_on_hdf5_episodes(tmp_path):
+    clone = Clone(tmp_path)
+    episodes(tmp_path / "episodes", 4)
+    clone.environment["AVVLA_HDF5"] = str(tmp_path / "episodes")
+    author = ("-c", "user.name=avvla", "-c", "user.email=avvla@localhost")
+    clone.run("git", *author, "commit", "-qm", "all")  # an experiment begins at a commit
+    changes = {
+        "build.image_size": 64,
+        "build.validation": 0.25,
+        "policy.backbone.vision_width": 32,
+        "policy.backbone.text_width": 32,
+        "train.steps": 3,
+        "train.batch_size": 4,
+        "train.processes": 1,
+    }
+    settings = [f"-S={name}={value}" for name, value in changes.items()]
+    result = clone.run(
+        "dvc", "exp", "run", "train", "-S=profile=insertion_sim", *settings, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    metrics = json.loads(clone.read("results/train/metrics.json"))
+    assert metrics["steps"] == 3
+    assert metrics["validation_action_error"] > 0
+    config = json.loads(clone.read("models/field_agent/config.json"))
+    assert (config["type"], config["chunk_size"], config["num_steps"]) == ("smolvla", 50, 10)
+    assert sorted(config["input_features"]) == [
+        *(f"observation.images.camera{i}" for i in (1, 2, 3)),
+        "observation.state",
+    ]
+    evaluated = clone.run("dvc", "repro", "-s", "evaluate", check=False)
+    assert evaluated.returncode != 0
+    assert "no closed loop in the embedded world" in evaluated.stderr

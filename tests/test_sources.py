@@ -15,12 +15,10 @@ def params(source):
     return Params.model_validate({"dataset": section})
 
 
-@pytest.mark.parametrize("source", ["hdf5"])
-def test_other_sources_are_refused(tmp_path, source):
-    with pytest.raises(
-        UserError, match=rf"{source}.* cannot fetch yet.*to synthetic, nvidia or l2d"
-    ):
-        fetch(params(source), tmp_path / "hub", tmp_path / "work", 1)
+def test_episodes_come_from_the_folder_that_the_host_names(tmp_path, monkeypatch):
+    monkeypatch.delenv("AVVLA_HDF5", raising=False)
+    with pytest.raises(UserError, match="AVVLA_HDF5 is not set"):
+        fetch(params("hdf5"), tmp_path / "hub", tmp_path / "work", 1)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from lerobot.datasets.aggregate import aggregate_datasets
 from avvla.cluster.store import Step, Store
 from avvla.config import Build, Params
 from avvla.dataset import calibration, split
+from avvla.dataset.episode_shard import build_episode_shard
 from avvla.dataset.shard import (
     LEROBOT,
     REPO_ID,
@@ -24,8 +25,14 @@ from avvla.dataset.shard import (
 )
 from avvla.errors import UserError
 from avvla.files import chunk_file, hash_file
+from avvla.hdf5.files import facts
+from avvla.hdf5.source import shaping
 from avvla.logs.source import open_logs
 from avvla.physical_ai.manifest import Manifest
+
+
+ROBOT = "hdf5"
+"""The source whose logs are no drives."""
 
 
 @dataclass(frozen=True)
@@ -79,35 +86,55 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
         concatenate_data=False,
     )
     _sort_keys(root / "meta/stats.json")
-    calibration.join(
-        [folder / calibration.FILE for folder in used], root / "meta" / calibration.FILE
-    )
+    assumptions: Mapping[str, float] = {}
+    if inputs.listing.source != ROBOT:
+        tables = [folder / calibration.FILE for folder in used]
+        calibration.join(tables, root / "meta" / calibration.FILE)
+        assumptions = open_logs(inputs.listing, inputs.data_root).assumptions
     for video in root.rglob("*.mp4"):
         video.chmod(0o644)  # LeRobot leaves its temporary file's 600
     split.save(parts, root)
-    assumptions = open_logs(inputs.listing, inputs.data_root).assumptions
     return _metrics(reports, parts, assumptions)
 
 
 def shards(inputs: Inputs, workers: int) -> list[Path]:
     """The finished shards of all chunks."""
-    settings = inputs.params.build
-    # The share held out shapes no shard, and a change of it makes none anew.
-    build = settings.model_copy(update={"validation": Build().validation})
-    where = {"listing": inputs.listing, "data_root": inputs.data_root}
     tables = {"labels": inputs.labels, "actions": inputs.actions}
-    fps = frames_per_second(inputs.params.dataset.t0_stride_s)
-    step = Step(build_shard, {"build": build, "fps": fps}, {**where, **tables})
-    logs = open_logs(inputs.listing, inputs.data_root)
-    facts = {
+    logs = {"listing": inputs.listing, "data_root": inputs.data_root}
+    shard = _episode_shards if inputs.listing.source == ROBOT else _clip_shards
+    function, settings, files = shard(inputs)
+    made_from = {
         chunk: {
-            **logs.facts(chunk),
+            **found,
             **{name: _hash(folder / chunk_file(chunk)) for name, folder in tables.items()},
         }
-        for chunk in inputs.listing.chunks
+        for chunk, found in files.items()
     }
+    step = Step(function, settings, {**logs, **tables})
     store = Store.of_stage(inputs.work, "build_dataset")
-    return list(store.results(step, facts, workers, "build").values())
+    return list(store.results(step, made_from, workers, "build").values())
+
+
+Shards = tuple[Callable[..., None], dict[str, Any], dict[int, dict[str, Any]]]
+"""What makes a shard, the settings that shape it, and by chunk what its files are."""
+
+
+def _clip_shards(inputs: Inputs) -> Shards:
+    # The share held out shapes no shard, and a change of it makes none anew.
+    build = inputs.params.build.model_copy(update={"validation": Build().validation})
+    fps = frames_per_second(inputs.params.dataset.t0_stride_s)
+    logs = open_logs(inputs.listing, inputs.data_root)
+    files = {chunk: logs.facts(chunk) for chunk in inputs.listing.chunks}
+    return build_shard, {"build": build, "fps": fps}, files
+
+
+def _episode_shards(inputs: Inputs) -> Shards:
+    settings = {
+        "image_size": inputs.params.build.image_size,
+        "hdf5": shaping(inputs.params.dataset.hdf5),
+    }
+    files = {chunk: facts(inputs.listing, chunk) for chunk in inputs.listing.chunks}
+    return build_episode_shard, settings, files
 
 
 def _hash(table: Path) -> str | None:

@@ -64,7 +64,7 @@ def load(root: Path, episodes: Sequence[int]) -> Samples:
     unknown = sorted(set(episodes) - set(clips))
     if unknown:
         raise UserError(f"{root} has no episodes {unknown[:5]}, only {len(clips)} from 0 on")
-    dataset = _open(root, sorted(set(episodes)))
+    dataset = open_data_set(root, sorted(set(episodes)))
     rows: pa.Table = dataset.hf_dataset.with_format("arrow")[:]
     episode = rows["episode_index"].to_numpy()
     tasks = dataset.meta.tasks.index
@@ -79,9 +79,16 @@ def load(root: Path, episodes: Sequence[int]) -> Samples:
     )
 
 
-def _open(root: Path, episodes: list[int]) -> LeRobotDataset:
+def open_data_set(root: Path, episodes: list[int], **options: Any) -> LeRobotDataset:
+    """The samples of `episodes`, with further `options` of LeRobot.
+
+    Raises:
+        UserError: files are missing or damaged.
+    """
     try:
-        return LeRobotDataset(REPO_ID, root=root, episodes=episodes, video_backend="pyav")
+        return LeRobotDataset(
+            REPO_ID, root=root, episodes=episodes, video_backend="pyav", **options
+        )
     except _DAMAGE as error:
         # LeRobot asks the hub for a file that it misses: what it says then is about the hub.
         raise UserError(

@@ -66,8 +66,8 @@ def join(labels: Path, actions_file: Path) -> Rows:
     Raises:
         UserError: a file is missing or damaged, or the two do not have the same rows.
     """
-    left = _read(labels, [*KEY, "command", "source", "consistent"], "label")
-    right = _read(actions_file, [*KEY, "acceleration", "curvature", "valid"], "fit_actions")
+    left = read_rows(labels, [*KEY, "command", "source", "consistent"], "label")
+    right = read_rows(actions_file, [*KEY, "acceleration", "curvature", "valid"], "fit_actions")
     left_rows = left.to_pandas()
     right_rows = right.select([*KEY, "valid"]).to_pandas().assign(row=range(len(right)))
     duplicated = left_rows.duplicated(KEY).any() or right_rows.duplicated(KEY).any()
@@ -123,7 +123,12 @@ def samples(logs: Logs, rows: Rows, build: Build) -> Iterator[ClipSamples]:
         )
 
 
-def _read(path: Path, columns: list[str], stage: str) -> pa.Table:
+def read_rows(path: Path, columns: list[str], stage: str) -> pa.Table:
+    """Columns of a chunk's table, which `stage` makes.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     advice = f"make it again with `dvc repro --force {stage}`"
     try:
         return pq.read_table(path, columns=columns).select(columns)

@@ -102,6 +102,7 @@ def build_shard(
     rows = join(labels / chunk_file(chunk), actions / chunk_file(chunk))
     path.mkdir()
     logs = open_logs(listing, data_root)
+    assert listing.camera is not None
     clips, frames = _write(logs, rows, build, fps, path / LEROBOT)
     calibration.write(logs, clips, listing.camera, Crop.of(build), path / calibration.FILE)
     report = Report(
@@ -148,7 +149,7 @@ def _add_episode(writer: EpisodeWriter, part: ClipSamples) -> None:
         TRAJECTORY: part.trajectory,
         T0_US: part.t0_us[:, None],
     }
-    writer.add(part.image, values, part.command)
+    writer.add({IMAGE: part.image}, values, part.command)
 
 
 def _feature(dtype: str, shape: tuple[int, ...], names: list[str] | None) -> dict[str, Any]:

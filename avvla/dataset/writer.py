@@ -45,7 +45,7 @@ _FILE = {"chunk_index": 0, "file_index": 0}
 
 
 class EpisodeWriter:
-    """Writes a new data set with one camera; a context manager.
+    """Writes a new data set with one camera or several; a context manager.
 
     The data set is complete when the block ends without an error. Numbers of episodes, frames and
     tasks, times and statistics are added here; only one image is held at a time.
@@ -63,18 +63,17 @@ class EpisodeWriter:
         """Begin a data set at `root`, which must not exist; `tasks` are numbered by their text.
 
         Raises:
-            ValueError: `features` have no camera, or several.
+            ValueError: `features` have no camera.
         """
-        cameras = [name for name, feature in features.items() if feature["dtype"] == "video"]
-        if len(cameras) != 1:
-            raise ValueError(f"expected one feature of dtype video, got {cameras}")
-        self._camera = cameras[0]
+        self._cameras = [name for name, item in features.items() if item["dtype"] == "video"]
+        if not self._cameras:
+            raise ValueError(f"expected a feature of dtype video, got {sorted(features)}")
         self._meta = LeRobotDatasetMetadata.create(repo_id, fps, features, robot_type, root)
         # LeRobot itself numbers new tasks in the order of a set.
         self._meta.save_episode_tasks(sorted(set(tasks)))
         self._task_index = dict(self._meta.tasks["task_index"])
         self._features = {
-            name: feature for name, feature in self._meta.features.items() if name != self._camera
+            name: item for name, item in self._meta.features.items() if item["dtype"] != "video"
         }
         self._schema = _schema(self._features)
         self._frames = 0
@@ -84,11 +83,13 @@ class EpisodeWriter:
     def __enter__(self) -> Self:
         meta = self._meta
         rows = meta.root / meta.data_path.format(**_FILE)
-        video = meta.root / meta.video_path.format(video_key=self._camera, **_FILE)
         rows.parent.mkdir(parents=True)
-        shape = tuple(meta.features[self._camera]["shape"])
+        self._videos: dict[str, Video] = {}
         with ExitStack() as files:
-            self._video = files.enter_context(Video(video, meta.fps, shape))
+            for camera in self._cameras:
+                path = meta.root / meta.video_path.format(video_key=camera, **_FILE)
+                shape = tuple(meta.features[camera]["shape"])
+                self._videos[camera] = files.enter_context(Video(path, meta.fps, shape))
             self._rows = files.enter_context(pq.ParquetWriter(rows, self._schema))
             self._files = files.pop_all()
         return self
@@ -105,14 +106,14 @@ class EpisodeWriter:
 
     def add(
         self,
-        images: Iterable[NDArray[np.uint8]],
+        images: Mapping[str, Iterable[NDArray[np.uint8]]],
         values: Mapping[str, NDArray[Any]],
         tasks: Sequence[str],
     ) -> None:
         """Append an episode of T frames.
 
         Args:
-            images: T pictures of the camera, (H, W, 3) RGB, taken one by one.
+            images: of every camera T pictures (H, W, 3) RGB, taken one by one.
             values: (T, *shape) of every other feature.
             tasks: T texts.
 
@@ -126,13 +127,20 @@ class EpisodeWriter:
             raise ValueError(f"got {length} frames, expected at least {SHORTEST_EPISODE}")
         columns = self._columns(values, tasks)
         statistics = compute_episode_stats(columns, self._features)
-        statistics[self._camera] = self._video.add_episode(images)
+        if images.keys() != self._videos.keys():
+            raise ValueError(f"got images of {sorted(images)}, expected {sorted(self._videos)}")
         self._frames = first + length
-        if self._video.frames != self._frames:
-            raise ValueError(f"got {self._video.frames - first} images, expected {length}")
+        for camera, video in self._videos.items():
+            statistics[camera] = video.add_episode(images[camera])
+            if video.frames != self._frames:
+                raise ValueError(f"got {video.frames - first} images, expected {length}")
         arrays = [_nested(columns[field.name], field.type) for field in self._schema]
         self._rows.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-        video, fps = f"videos/{self._camera}", self._meta.fps
+        places: dict[str, Any] = {}
+        for camera in self._cameras:
+            places |= {f"videos/{camera}/{name}": index for name, index in _FILE.items()}
+            places[f"videos/{camera}/from_timestamp"] = first / self._meta.fps
+            places[f"videos/{camera}/to_timestamp"] = self._frames / self._meta.fps
         flat = {name: value.tolist() for name, value in flatten_dict({"stats": statistics}).items()}
         self._episodes.append(
             {
@@ -142,9 +150,7 @@ class EpisodeWriter:
                 **{f"data/{name}": index for name, index in _FILE.items()},
                 "dataset_from_index": first,
                 "dataset_to_index": self._frames,
-                **{f"{video}/{name}": index for name, index in _FILE.items()},
-                f"{video}/from_timestamp": first / fps,
-                f"{video}/to_timestamp": self._frames / fps,
+                **places,
                 **flat,
                 **{f"meta/episodes/{name}": index for name, index in _FILE.items()},
             }
@@ -154,7 +160,7 @@ class EpisodeWriter:
     def _columns(
         self, values: Mapping[str, NDArray[Any]], tasks: Sequence[str]
     ) -> dict[str, NDArray[Any]]:
-        """All features but the camera, in their order; a shape of (1,) is (T,) as in the file."""
+        """All features but the cameras, in their order; a shape of (1,) is (T,) as in the file."""
         length = len(tasks)
         own = {name: item for name, item in self._features.items() if name not in DEFAULT_FEATURES}
         if values.keys() != own.keys():
@@ -189,7 +195,8 @@ class EpisodeWriter:
         path.parent.mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(self._episodes), path)
         write_stats(aggregate_stats(self._statistics), meta.root)
-        meta.update_video_info(self._camera, encoder())
+        for camera in self._cameras:
+            meta.update_video_info(camera, encoder())
         meta.info.total_episodes = len(self._episodes)
         meta.info.total_frames = self._frames
         meta.info.total_tasks = len(meta.tasks)

@@ -18,6 +18,12 @@ STEPS = (1.0, 2.0, 5.0, 10.0)
 # Okabe and Ito's colours, told apart with any colour vision, darkened for lines on white.
 COLOURS = ("#0b62a8", "#c2530a", "#6b7280", "#00795c", "#a8478a")
 DASHES = ("", "7 4", "2 4", "10 3 2 3", "1 3")
+COLUMNS, TITLE_HEIGHT, GAP = 3, 34, 16  # of a sheet
+STYLE = (
+    "text { font-family: sans-serif; font-size: 12px; fill: #4b5563 } "
+    ".name, .title { fill: #111827; font-weight: 600 } .title { font-size: 14px } "
+    ".grid { stroke: #e5e7eb }"
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,25 @@ def line_chart(lines: Sequence[Line], x_label: str, y_label: str, *, log: bool =
         parts.append(f'<polyline points="{points}" {_stroke(index)}/>')
     parts += _legend([line.name for line in lines] if len(lines) > 1 else [])
     return "".join([*parts, "</svg>"])
+
+
+def chart_sheet(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """An SVG file with a row of at most three charts under each title."""
+    row_height = TITLE_HEIGHT + HEIGHT
+    width, height = COLUMNS * WIDTH + 2 * GAP, max(len(rows), 1) * (row_height + GAP)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">',
+        f"<style>{STYLE}</style>",
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+    ]
+    for row, (title, charts) in enumerate(rows):
+        top = row * (row_height + GAP)
+        parts.append(f'<text class="title" x="8" y="{top + 20}">{escape(title)}</text>')
+        for column, chart in enumerate(charts):
+            place = f"translate({column * (WIDTH + GAP)} {top + TITLE_HEIGHT})"
+            sized = chart.replace("<svg ", f'<svg width="{WIDTH}" height="{HEIGHT}" ', 1)
+            parts.append(f'<g transform="{place}">{sized}</g>')
+    return "\n".join([*parts, "</svg>\n"])
 
 
 def _axes(lines: Sequence[Line], log: bool) -> tuple[_Axis, _Axis]:

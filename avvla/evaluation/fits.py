@@ -7,7 +7,6 @@ and fitted. The recorded curvature is the turn of the heading over the distance,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pyarrow as pa
@@ -16,20 +15,13 @@ from numpy.typing import NDArray
 from avvla.actions.fit import T0, Fit, to_local
 from avvla.actions.table import fits
 from avvla.actions.unicycle import DT_S, HORIZON, Integrator, rollout
-from avvla.evaluation.charts import HEIGHT, WIDTH, Line, line_chart
+from avvla.evaluation.charts import Line, chart_sheet, line_chart
 from avvla.logs.interface import Logs
 
 FloatArray = NDArray[np.float64]
 
 WINDOWS = 12
-TITLE_HEIGHT = 34
-GAP = 16
 LEAST_STEP_M = 0.05
-STYLE = (
-    "text { font-family: sans-serif; font-size: 12px; fill: #4b5563 } "
-    ".name, .title { fill: #111827; font-weight: 600 } .title { font-size: 14px } "
-    ".grid { stroke: #e5e7eb }"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,21 +93,7 @@ def read_examples(table: pa.Table, logs: Logs) -> list[Example]:
 
 def sheet(examples: list[Example]) -> str:
     """An SVG file with a row of three charts for each example."""
-    row_height = TITLE_HEIGHT + HEIGHT
-    width, height = 3 * WIDTH + 2 * GAP, max(len(examples), 1) * (row_height + GAP)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">',
-        f"<style>{STYLE}</style>",
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-    ]
-    for row, example in enumerate(examples):
-        top = row * (row_height + GAP)
-        parts.append(f'<text class="title" x="8" y="{top + 20}">{escape(example.title)}</text>')
-        for column, chart in enumerate(_charts(example)):
-            place = f"translate({column * (WIDTH + GAP)} {top + TITLE_HEIGHT})"
-            sized = chart.replace("<svg ", f'<svg width="{WIDTH}" height="{HEIGHT}" ', 1)
-            parts.append(f'<g transform="{place}">{sized}</g>')
-    return "\n".join([*parts, "</svg>\n"])
+    return chart_sheet([(example.title, _charts(example)) for example in examples])
 
 
 def _charts(example: Example) -> list[str]:

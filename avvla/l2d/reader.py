@@ -36,7 +36,7 @@ class Drives:
         Raises:
             UserError: the manifest does not say how to read L2D.
         """
-        if listing.reading is None:
+        if listing.reading is None or listing.camera is None:
             raise UserError(f"the manifest names no drives of L2D: {manifest.REMAKE}")
         self._camera = listing.camera
         self._reading = listing.reading

@@ -7,6 +7,7 @@ same logs, without a path of the machine.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable
@@ -68,7 +69,8 @@ class Manifest(Record):
     source: Literal["synthetic", "nvidia", "l2d", "hdf5"]
     repo_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    camera: Annotated[str, Field(pattern=r"^(camera_|observation\.images\.)\w+$")]
+    camera: Annotated[str, Field(pattern=r"^(camera_|observation\.images\.)\w+$")] | None
+    """Feature of the camera; null where files hold all their cameras."""
     files: tuple[File, ...]
     clips: tuple[str, ...] | None = None
     reading: Reading | None = None
@@ -125,6 +127,12 @@ def describe(
             )
         )
     return tuple(files)
+
+
+def content_revision(files: Iterable[File]) -> str:
+    """A revision for files that no hub gave one to, made from their paths and hashes."""
+    content = json.dumps([(file.path, file.sha256) for file in files])
+    return hashlib.sha256(content.encode()).hexdigest()[:40]
 
 
 def save(manifest: Manifest, path: Path) -> None:

@@ -32,8 +32,15 @@ class Clips:
         """Open the snapshot of `listing` in the hub cache at `data_root`.
 
         Raises:
-            UserError: the hub is not in offline mode, or metadata are missing or damaged.
+            UserError: the hub is not in offline mode, the files are not in NVIDIA's layout, or
+                metadata are missing or damaged.
         """
+        if listing.camera is None:
+            raise UserError(
+                f"the logs of the manifest are of the source {listing.source}, which has no clips"
+                " in NVIDIA's layout"
+            )
+        self._camera = listing.camera
         if not huggingface_hub.constants.HF_HUB_OFFLINE:
             raise UserError(
                 "HF_HUB_OFFLINE is not set: set HF_HUB_OFFLINE=1 before Python starts, so that"
@@ -220,7 +227,7 @@ class Clips:
         of_chunk = index[index["chunk"] == chunk].sort_index()
         problems: dict[str, str | None] = dict.fromkeys(of_chunk.index)
         presence = self._interface.feature_presence.reindex(of_chunk.index, fill_value=False)
-        for feature in (self._manifest.camera, layout.EGOMOTION):
+        for feature in (self._camera, layout.EGOMOTION):
             # A feature without a column, as in revisions before 26.03, is there for every clip.
             if feature in presence.columns:
                 absent = presence.index[~presence[feature].astype(bool)]
@@ -239,7 +246,7 @@ class Clips:
             if chunk not in self._checked:
                 self._check_sizes(self._manifest.of_chunk(chunk))
                 self._checked.add(chunk)
-            self._clip = Clip(self._interface, clip_id, self._manifest.camera)
+            self._clip = Clip(self._interface, clip_id, self._camera)
         return self._clip
 
     def _check_sizes(self, files: tuple[manifest.File, ...]) -> None:

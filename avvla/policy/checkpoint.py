@@ -1,4 +1,4 @@
-"""Making, saving and loading a Field Agent with its processors.
+"""Making, saving and loading a policy with its processors.
 
 A checkpoint is LeRobot's `pretrained_model` folder plus `backbone/`: it may be moved, and the same
 weights write the same bytes.
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 from lerobot.policies.factory import make_pre_post_processors
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from lerobot.processor import PolicyProcessorPipeline
 from lerobot.utils.device_utils import is_torch_device_available
 from safetensors import SafetensorError
@@ -30,9 +31,9 @@ HUB_LAYERS = 16
 
 
 class Checkpoint(NamedTuple):
-    """A Field Agent and what stands before and after it."""
+    """A policy, Field Agent or robot's, and what stands before and after it."""
 
-    policy: FieldAgentPolicy
+    policy: SmolVLAPolicy
     preprocessor: PolicyProcessorPipeline
     postprocessor: PolicyProcessorPipeline
 
@@ -83,7 +84,7 @@ def processors_of(
 
 def save_checkpoint(
     folder: Path,
-    policy: FieldAgentPolicy,
+    policy: SmolVLAPolicy,
     preprocessor: PolicyProcessorPipeline,
     postprocessor: PolicyProcessorPipeline,
 ) -> None:

@@ -52,4 +52,5 @@ class FieldAgent:
             OBS_STATE: torch.from_numpy(state).float(),
             "task": list(observation.command),
         }
-        return self._policy.plan(self._preprocess(batch))
+        plan: Plan = self._policy.plan(self._preprocess(batch))
+        return plan

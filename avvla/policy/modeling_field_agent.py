@@ -15,7 +15,6 @@ term where a0 is a guess from noise.
 
 from __future__ import annotations
 
-from copy import copy
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -34,13 +33,11 @@ from transformers import PreTrainedTokenizerFast
 
 from avvla.actions import unicycle, unicycle_torch
 from avvla.errors import UserError
-from avvla.policy.backbone import check_backbone, save_backbone
+from avvla.policy.backbone import check_backbone
 from avvla.policy.configuration_field_agent import ACTION_DIM, FieldAgentConfig, read_config
 from avvla.policy.interface import Plan
+from avvla.policy.portable import BACKBONE_FOLDER, save_portable
 from avvla.policy.processor_field_agent import speed_of, to_physical_units
-
-BACKBONE_FOLDER = "backbone"
-"""A checkpoint's folder of its backbone, and `vlm_model_name` in its config.json."""
 
 
 def path_error(path: Tensor, truth: Tensor) -> Tensor:
@@ -177,14 +174,7 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
     ) -> None:
         """Write weights, configuration and backbone, without a trace of this machine."""
         super()._save_pretrained(save_directory, state_dict)
-        portable = copy(self.config)
-        portable.vlm_model_name = BACKBONE_FOLDER
-        portable.load_vlm_weights = False  # they are in the checkpoint
-        portable.device = "cpu"
-        portable.pretrained_path = None
-        portable._save_pretrained(save_directory)
-        network = self.model.vlm_with_expert
-        save_backbone(save_directory / BACKBONE_FOLDER, network.config, network.processor)
+        save_portable(self, save_directory, BACKBONE_FOLDER)
 
     @classmethod
     def from_pretrained(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from avvla.policy.modeling_field_agent import FieldAgentPolicy
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+
 from avvla.training.loop import History
 
 Curve = list[tuple[int, float]]
 """(step, value) pairs."""
 
 
-def metrics(history: History, policy: FieldAgentPolicy) -> dict[str, Any]:
+def metrics(history: History, policy: SmolVLAPolicy) -> dict[str, Any]:
     """The last value of every term, and the number of weights, all and trained ones."""
     weights = list(policy.parameters())
     last = dict(history.rows[-1])

@@ -9,8 +9,6 @@ A snapshot links to its chunks as the hub's links to blobs, and its revision nam
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -117,11 +115,10 @@ def _snapshot(chunks: Mapping[int, Path], camera: str, data_root: Path) -> Manif
 def _manifest(files: Iterable[File], camera: str) -> Manifest:
     """The manifest of files, its revision made from their paths and hashes."""
     by_path = tuple(sorted(files, key=lambda file: file.path))
-    content = json.dumps([(file.path, file.sha256) for file in by_path])
     return Manifest(
         source="synthetic",
         repo_id=layout.SYNTHETIC_REPO,
-        revision=hashlib.sha256(content.encode()).hexdigest()[:40],
+        revision=manifest.content_revision(by_path),
         camera=camera,
         files=by_path,
     )

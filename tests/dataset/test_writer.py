@@ -14,6 +14,7 @@ from lerobot_recorder import record
 from avvla.dataset.writer import EpisodeWriter
 
 CAMERA, FPS, SIZE = "observation.images.front", 10, 32
+OTHER = "observation.images.side"
 FEATURES = {
     CAMERA: {"dtype": "video", "shape": (SIZE, SIZE, 3), "names": ["height", "width", "channels"]},
     "observation.state": {"dtype": "float32", "shape": (2,), "names": ["v", "theta"]},
@@ -54,7 +55,7 @@ def _write(root, episodes=EPISODES, **begin):
     begin = {"fps": FPS, "features": FEATURES, "tasks": tasks, "robot_type": "ego"} | begin
     with EpisodeWriter(root, "avvla/test", **begin) as writer:
         for images, values, commands in episodes:
-            writer.add(images, values, commands)
+            writer.add({CAMERA: images}, values, commands)
     return root
 
 
@@ -62,7 +63,8 @@ def _record(root):
     """The same by LeRobot: frame by frame, an encoder and a video for each episode."""
     datasets.disable_progress_bars()
     tasks = {task for *_, tasks in EPISODES for task in tasks}
-    record(root, "avvla/test", FPS, FEATURES, tasks, EPISODES, "ego")
+    seen = [({CAMERA: images}, values, commands) for images, values, commands in EPISODES]
+    record(root, "avvla/test", FPS, FEATURES, tasks, seen, "ego")
     return root
 
 
@@ -252,10 +254,34 @@ def test_no_episode_is_refused(tmp_path):
         _write(tmp_path / "lerobot", [])
 
 
-@pytest.mark.parametrize("cameras", [0, 2])
-def test_one_camera_is_expected(tmp_path, cameras):
+def test_a_camera_is_expected(tmp_path):
     features = {name: feature for name, feature in FEATURES.items() if name != CAMERA}
-    features |= {f"observation.images.{i}": FEATURES[CAMERA] for i in range(cameras)}
-    with pytest.raises(ValueError, match="expected one feature of dtype video"):
+    with pytest.raises(ValueError, match="expected a feature of dtype video"):
         _write(tmp_path / "lerobot", features=features)
     assert not (tmp_path / "lerobot").exists()
+
+
+def test_images_of_every_camera_are_expected(tmp_path):
+    features = FEATURES | {OTHER: FEATURES[CAMERA]}
+    with pytest.raises(ValueError, match=r"got images of .*front'\], expected .*front'.*side'"):
+        _write(tmp_path / "lerobot", features=features)
+
+
+def test_several_cameras_are_the_recorder_s(tmp_path):
+    features = {OTHER: {**FEATURES[CAMERA], "shape": (SIZE, 2 * SIZE, 3)}, **FEATURES}
+    both = [
+        ({CAMERA: images, OTHER: np.concatenate([images, images[::-1]], 2)}, values, commands)
+        for images, values, commands in EPISODES
+    ]
+    tasks = {task for *_, tasks in EPISODES for task in tasks}
+    with EpisodeWriter(tmp_path / "ours", "avvla/test", FPS, features, tasks, "ego") as writer:
+        for episode in both:
+            writer.add(*episode)
+    datasets.disable_progress_bars()
+    record(tmp_path / "theirs", "avvla/test", FPS, features, tasks, both, "ego")
+    _assert_same_items(_open(tmp_path / "ours"), _open(tmp_path / "theirs"))
+    info = "meta/info.json"
+    assert (tmp_path / "ours" / info).read_bytes() == (tmp_path / "theirs" / info).read_bytes()
+    name = "meta/episodes/chunk-000/file-000.parquet"
+    ours, theirs = (pq.read_table(tmp_path / side / name) for side in ("ours", "theirs"))
+    assert ours.schema.equals(theirs.schema)

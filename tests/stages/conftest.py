@@ -27,7 +27,8 @@ def make_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("AVVLA_WORKERS", "1")
         Path("params.yaml").write_text(yaml.safe_dump(params))
-        Path("data/lerobot").mkdir(parents=True)
+        Path("data/lerobot/meta").mkdir(parents=True)
+        Path("data/lerobot/meta/info.json").write_text('{"robot_type": "ego_vehicle"}')
         sides = [
             Part(clips=tuple(f"clip-{number}" for number in side), episodes=tuple(side))
             for side in (train, validation)

@@ -8,8 +8,9 @@ import torch
 
 from avvla.errors import UserError
 from avvla.policy.interface import BLIND_GREY
-from avvla.training import loop
-from avvla.training.loop import shuffled, train
+from avvla.training import drives
+from avvla.training.drives import Batches, train
+from avvla.training.loop import shuffled
 
 
 def changed(params, **train):
@@ -68,12 +69,12 @@ def test_blind_training_does_not_see_the_images(params, samples):
         weights(train(blind, samples, samples, "cpu")[0]),
         weights(train(blind, other, samples, "cpu")[0]),
     )
-    seen = loop._Batches(samples, blind=True).take([0])["observation.images.front_wide"]
+    seen = Batches(samples, blind=True).take([0])["observation.images.front_wide"]
     assert (seen == BLIND_GREY / 255).all()
 
 
 def test_heading_dropout_moves_headings_and_nothing_else(samples):
-    batches = loop._Batches(samples, blind=False)
+    batches = Batches(samples, blind=False)
     chosen = list(range(12))
     whole, dropped = batches.take(chosen), batches.take(chosen)
     batches.drop_heading(dropped, 1.0, torch.Generator().manual_seed(0))
@@ -87,9 +88,9 @@ def test_heading_dropout_moves_headings_and_nothing_else(samples):
 
 def test_no_sample_of_an_episode_with_a_junction_is_two_sided(samples):
     # The factory's episodes: Follow the lane, Turn left, Stop.
-    assert not loop._Batches(samples, blind=False).two_sided.any()
+    assert not Batches(samples, blind=False).two_sided.any()
     command = ("Follow the lane", "Go straight", "Stop", *["Stop"] * 9)
-    batches = loop._Batches(replace(samples, command=command), blind=False)
+    batches = Batches(replace(samples, command=command), blind=False)
     assert batches.two_sided.tolist() == [False] * 3 + [True] * 9
 
 
@@ -104,7 +105,7 @@ def test_a_mirror_swaps_left_and_right_of_two_sided_samples():
     }
     before = deepcopy(batch)
     flip = torch.tensor([1, -1])
-    loop.mirror(batch, two_sided, 1.0, torch.Generator().manual_seed(0))
+    drives.mirror(batch, two_sided, 1.0, torch.Generator().manual_seed(0))
     assert batch["task"] == ["Change lane right", *commands[1:]]
     image = "observation.images.front_wide"
     for name in (image, "observation.state", "action"):
@@ -112,7 +113,7 @@ def test_a_mirror_swaps_left_and_right_of_two_sided_samples():
     assert torch.equal(batch[image][0], before[image][0].flip(-1))
     assert torch.equal(batch["observation.state"][0], before["observation.state"][0] * flip)
     assert torch.equal(batch["action"][2], before["action"][2] * flip)
-    loop.mirror(batch, two_sided, 1.0, torch.Generator().manual_seed(0))
+    drives.mirror(batch, two_sided, 1.0, torch.Generator().manual_seed(0))
     assert batch["task"] == commands
     assert torch.equal(batch[image], before[image])
 

@@ -1,0 +1,1 @@
+"""Episodes of a robot arm in HDF5 files: reading, checking and importing them."""

@@ -1,0 +1,153 @@
+"""LeRobot's own SmolVLA for a robot arm: several cameras, one action a frame, MEAN_STD units.
+
+A checkpoint is one that `SmolVLAPolicy.from_pretrained` opens. It holds its backbone, and names it
+by the path that the checkpoint was saved under: from the project's root it loads as it is,
+elsewhere with `vlm_model_name` set to its folder `backbone`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from lerobot.configs import FeatureType, PolicyFeature
+from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+from lerobot.policies.smolvla.processor_smolvla import make_smolvla_pre_post_processors
+from lerobot.processor import TokenizerProcessorStep
+from lerobot.utils.constants import ACTION, OBS_STATE
+from torch import Tensor
+
+from avvla.config import Params
+from avvla.errors import UserError
+from avvla.policy.backbone import TINY, backbone_source
+from avvla.policy.checkpoint import HUB_LAYERS, Checkpoint, check_device
+from avvla.policy.portable import BACKBONE_FOLDER, save_portable
+
+Statistics = Mapping[str, Mapping[str, Tensor]]
+"""Feature -> mean, std, ... of its components."""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a data set of episodes has in a frame."""
+
+    cameras: tuple[str, ...]
+    """Features of the cameras, square pictures."""
+    state: int
+    action: int
+
+
+class RobotPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyped
+    """SmolVLA that saves its backbone beside its weights."""
+
+    backbone_name: str
+    """`vlm_model_name` of its checkpoints."""
+
+    def _save_pretrained(
+        self, save_directory: Path, state_dict: dict[str, Tensor] | None = None
+    ) -> None:
+        super()._save_pretrained(save_directory, state_dict)
+        save_portable(self, save_directory, self.backbone_name)
+
+
+def make_robot_policy(
+    params: Params, shapes: Shapes, statistics: Statistics, device: str, folder: Path
+) -> Checkpoint:
+    """A policy with freshly drawn weights, and its processors.
+
+    Args:
+        params: sizes, seed and backbone.
+        shapes: of the data set.
+        statistics: of the data set's state and action.
+        device: torch device.
+        folder: where its checkpoint will lie.
+
+    Raises:
+        UserError: this machine lacks the device, the sizes do not fit each other, or a parameter
+            asks for what only a Field Agent has.
+    """
+    check_device(device)
+    check_widths(params, shapes)
+    policy, size = params.policy, params.build.image_size
+    tiny = policy.backbone.name == TINY
+    camera = PolicyFeature(FeatureType.VISUAL, (3, size, size))
+    with TemporaryDirectory() as scratch:
+        config = SmolVLAConfig(
+            vlm_model_name=backbone_source(Path(scratch), policy.backbone, size),
+            load_vlm_weights=not tiny,
+            num_vlm_layers=0 if tiny else HUB_LAYERS,  # 0 keeps every layer
+            device=device,
+            input_features={
+                **dict.fromkeys(shapes.cameras, camera),
+                OBS_STATE: PolicyFeature(FeatureType.STATE, (shapes.state,)),
+            },
+            output_features={ACTION: PolicyFeature(FeatureType.ACTION, (shapes.action,))},
+            chunk_size=policy.chunk_size,
+            n_action_steps=policy.chunk_size,
+            num_steps=policy.flow_steps,
+            max_state_dim=policy.max_dim,
+            max_action_dim=policy.max_dim,
+            resize_imgs_with_padding=(size, size),
+            freeze_vision_encoder=policy.freeze_vision,
+            train_expert_only=policy.train_expert_only,
+            push_to_hub=False,
+        )
+        torch.manual_seed(params.train.seed)
+        robot = RobotPolicy(config)
+        preprocessor, postprocessor = make_smolvla_pre_post_processors(config, dict(statistics))
+    robot.backbone_name = (folder / BACKBONE_FOLDER).as_posix()
+    for step in preprocessor.steps:
+        if isinstance(step, TokenizerProcessorStep):
+            step.tokenizer_name = robot.backbone_name
+    robot.to(device)
+    return Checkpoint(robot, preprocessor, postprocessor)
+
+
+def check_tasks(checkpoint: Checkpoint, tasks: Sequence[str]) -> None:
+    """Refuse a text whose end the policy would not read.
+
+    Raises:
+        UserError: a task has more tokens than the policy takes.
+    """
+    tokenizer = checkpoint.policy.model.vlm_with_expert.processor.tokenizer
+    most = checkpoint.policy.config.tokenizer_max_length
+    for task in tasks:
+        count = len(tokenizer.encode(f"{task}\n"))
+        if count > most:
+            raise UserError(
+                f"the task {task!r} has {count} tokens, expected at most {most}: shorten"
+                " label.command"
+            )
+
+
+def check_widths(params: Params, shapes: Shapes) -> None:
+    """Refuse a padded width that does not hold the data's, and what only a Field Agent has.
+
+    Raises:
+        UserError: so it is.
+    """
+    width = max(shapes.state, shapes.action)
+    if params.policy.max_dim < width:
+        raise UserError(
+            f"policy.max_dim is {params.policy.max_dim}, expected {width} or more: the state has"
+            f" {shapes.state} components and the action {shapes.action}; hub weights need 32"
+        )
+    of_drives: dict[str, Any] = {
+        "policy.horizon_decay_s": params.policy.horizon_decay_s,
+        "policy.trajectory_loss": params.policy.trajectory_loss,
+        "train.heading_dropout": params.train.heading_dropout,
+        "train.mirror": params.train.mirror,
+        "train.blind": params.train.blind,
+    }
+    wrong = {name: value for name, value in of_drives.items() if value}
+    if wrong:
+        told = ", ".join(f"{name} = {value}" for name, value in wrong.items())
+        raise UserError(
+            f"{told}: these concern the Field Agent alone, expected 0 or false for a robot arm; the"
+            " profile insertion_sim sets them"
+        )

@@ -1,0 +1,155 @@
+"""Training of the Field Agent on drives.
+
+The whole data set is decoded once into memory, so that a step costs no video decoding.
+
+An agent that knows how it has been turning learns to keep turning, which is nearly right in the
+data and wrong on the road (copycat, Wen et al. 2020, arXiv 2010.14876). So most samples of a batch
+get the heading change of another sample, as in the state dropout of PlanTF (arXiv 2309.10443).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from lerobot.utils.constants import ACTION, OBS_STATE
+from torch import Generator, Tensor
+
+from avvla.config import Params
+from avvla.dataset.frames import Samples
+from avvla.errors import UserError
+from avvla.features import IMAGE
+from avvla.policy.checkpoint import Checkpoint, make_field_agent, processors_of
+from avvla.policy.interface import BLIND_GREY
+from avvla.training import loop
+from avvla.training.loop import Batch, History, held_out
+
+JUNCTION = ("Turn", "Go straight")
+MIRRORED = {"Change lane left": "Change lane right", "Change lane right": "Change lane left"}
+
+
+def train(
+    params: Params, training: Samples, validation: Samples, device: str
+) -> tuple[Checkpoint, History]:
+    """Train a Field Agent from scratch, in `train.processes` processes.
+
+    Raises:
+        UserError: a split is empty, the images do not have the policy's size, the batch cannot be
+            shared equally, or the loss is not finite.
+    """
+    _check(params, training, validation)
+    checkpoint, history = loop.train(partial(Drives, params, training, device), params.train)
+    history.rows[-1]["validation_loss_flow"] = validation_loss(
+        checkpoint, Batches(validation, params.train.blind), params.train.seed
+    )
+    return checkpoint, history
+
+
+class Drives:
+    """The workload of a Field Agent; see `avvla.training.loop.Workload`."""
+
+    def __init__(self, params: Params, training: Samples, device: str) -> None:
+        policy = make_field_agent(params, device)
+        self.checkpoint = Checkpoint(policy, *processors_of(policy))
+        self.episode = training.episode
+        self._batches = Batches(training, params.train.blind)
+        self._settings = params.train
+
+    def batch(self, chosen: list[int], part: slice, draws: Generator) -> Batch:
+        """Samples with some headings exchanged and some mirrored, drawn for the whole batch."""
+        batches, settings = self._batches, self._settings
+        batch = batches.take(chosen)
+        batches.drop_heading(batch, settings.heading_dropout, draws)
+        mirror(batch, batches.two_sided[chosen], settings.mirror, draws)
+        return {name: values[part] for name, values in batch.items()}
+
+    def loss(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The Field Agent's own loss."""
+        loss: tuple[Tensor, dict[str, float]] = self.checkpoint.policy.forward(batch, noise, time)
+        return loss
+
+
+@torch.no_grad()
+def validation_loss(checkpoint: Checkpoint, batches: Batches, seed: int) -> float:
+    """Flow-matching loss of held-out samples with noise and times drawn once from the seed."""
+    looked_at = held_out(checkpoint, len(batches), seed)
+    batch = checkpoint.preprocessor(batches.take(looked_at.chosen))
+    device = batch[ACTION].device
+    _, values = checkpoint.policy.forward(
+        batch, looked_at.noise.to(device), looked_at.time.to(device)
+    )
+    return float(values["loss_flow"])
+
+
+def mirror(batch: Batch, two_sided: Tensor, share: float, generator: Generator) -> None:
+    """Show a share of the samples in a mirror: image, heading change, curvature and command.
+
+    Only those that are `two_sided` (B,), where left and right may be exchanged.
+    """
+    chosen = two_sided & (torch.rand(len(batch[ACTION]), generator=generator) < share)
+    batch[IMAGE][chosen] = batch[IMAGE][chosen].flip(-1)
+    batch[OBS_STATE][chosen, 1] *= -1
+    batch[ACTION][chosen, :, 1] *= -1
+    batch["task"] = [
+        MIRRORED.get(command, command) if flipped else command
+        for command, flipped in zip(batch["task"], chosen.tolist(), strict=True)
+    ]
+
+
+class Batches:
+    """Samples as tensors in LeRobot's batch form."""
+
+    def __init__(self, samples: Samples, blind: bool) -> None:
+        image = np.full_like(samples.image, BLIND_GREY) if blind else samples.image
+        self._image = torch.from_numpy(image).permute(0, 3, 1, 2).contiguous()
+        self._state = torch.from_numpy(samples.state).float()
+        self._action = torch.from_numpy(samples.action).float()
+        self._command = samples.command
+        # A junction's roads have oncoming traffic: in the mirror it would keep to the left. What
+        # follows the junction in the same episode is told to follow the lane.
+        junctions = {
+            episode
+            for episode, command in zip(samples.episode.tolist(), samples.command, strict=True)
+            if command.startswith(JUNCTION)
+        }
+        self.two_sided = torch.tensor([e not in junctions for e in samples.episode.tolist()])
+        """(N,) whether left and right may be exchanged in a sample."""
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def drop_heading(self, batch: Batch, share: float, generator: Generator) -> None:
+        """Give a share of the batch the heading change of samples drawn from the whole data set."""
+        count = len(batch[OBS_STATE])
+        dropped = torch.rand(count, generator=generator) < share
+        others = torch.randint(len(self), (count,), generator=generator)
+        batch[OBS_STATE][dropped, 1] = self._state[others[dropped], 1]
+
+    def take(self, chosen: list[int]) -> Batch:
+        """The chosen samples, copied."""
+        return {
+            IMAGE: self._image[chosen].float() / 255,
+            OBS_STATE: self._state[chosen],
+            ACTION: self._action[chosen],
+            "task": [self._command[i] for i in chosen],
+        }
+
+
+def _check(params: Params, training: Samples, validation: Samples) -> None:
+    for name, samples in (("training", training), ("validation", validation)):
+        if len(samples.state) == 0:
+            raise UserError(
+                f"the {name} split is empty: lower or raise build.validation, or use more clips"
+            )
+        size = samples.image.shape[1]
+        if size != params.build.image_size:
+            raise UserError(
+                f"the {name} images are {size} px wide, expected build.image_size = "
+                f"{params.build.image_size} px: run `dvc repro build_dataset`"
+            )
+        if not (np.isfinite(samples.state).all() and np.isfinite(samples.action).all()):
+            finite = np.isfinite(samples.action).all(axis=(1, 2))
+            finite &= np.isfinite(samples.state).all(axis=1)
+            episodes = sorted({int(episode) for episode in samples.episode[~finite]})
+            raise UserError(f"{name} samples of the episodes {episodes[:5]} hold NaN or infinity")
