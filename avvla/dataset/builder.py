@@ -30,7 +30,6 @@ from avvla.hdf5.source import shaping
 from avvla.logs.source import open_logs
 from avvla.physical_ai.manifest import Manifest
 
-
 ROBOT = "hdf5"
 """The source whose logs are no drives."""
 
