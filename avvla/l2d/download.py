@@ -52,11 +52,6 @@ def fetch(
     """
     wanted = dataset.l2d
     tables = sorted(transfer.below(layout.EPISODES))
-    if not tables:
-        raise UserError(
-            f"{wanted.repo_id} has no tables below {layout.EPISODES} at {revision}: expected L2D's"
-            " layout"
-        )
     transfer.bring([layout.INFO, *tables])
     info = read_info(folder, dataset.camera)
     drives = read_drives(folder, tables, dataset.camera)

@@ -82,6 +82,6 @@ def test_the_camera_has_to_be_one_of_the_data_set(whole):
 @pytest.mark.parametrize("path", [DATA, VIDEO, EPISODES])
 def test_a_missing_file_is_named(copy, path):
     (copy.snapshot / path).unlink()
-    problem = f"no tables below {layout.EPISODES}" if path == EPISODES else f"{path} is not there"
+    problem = f"no tables in {layout.EPISODES}" if path == EPISODES else f"{path} is not there"
     with pytest.raises(UserError, match=problem):
         copy.fetch()

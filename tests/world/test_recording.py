@@ -12,7 +12,7 @@ from avvla.config import Randomisation, Synthetic
 from avvla.labels.coc import parse
 from avvla.labels.events import told
 from avvla.physical_ai.writer import ClipRecording
-from avvla.training.loop import JUNCTION
+from avvla.training.drives import JUNCTION
 from avvla.world import expert, recording
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.recording import (
