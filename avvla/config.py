@@ -74,12 +74,15 @@ class Dataset(Section):
 class Label(Section):
     """Where the command of each t0 comes from."""
 
-    source: Literal["scenario", "ood_reasoning", "kinematic", "fixed"] = Field(
+    source: Literal["scenario", "ood_reasoning", "alpamayo", "kinematic", "fixed"] = Field(
         "scenario",
-        description="the expert's command, the data set's Chain-of-Causation texts, rules on the"
-        " driven path, or one command",
+        description="the expert's command, the data set's Chain-of-Causation texts, Alpamayo's,"
+        " rules on the driven path, or one command",
     )
     command: str = Field("Follow the lane", description="the command of the source `fixed`")
+    texts: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = Field(
+        "", description="hash of the tables of the source `alpamayo`; its stage tells it"
+    )
 
 
 class Action(Section):

@@ -13,7 +13,7 @@ from _run import replacing_folder
 from avvla import host
 from avvla.cluster.store import LAST_RUN, Step, Store
 from avvla.config import Dataset
-from avvla.files import chunk_file
+from avvla.files import chunk_file, hash_file
 from avvla.physical_ai.manifest import Manifest
 from avvla.physical_ai.reader import Clips
 
@@ -28,6 +28,7 @@ def tables(
     output: Path,
     *,
     events: bool = False,
+    texts: Mapping[int, Path] | None = None,
 ) -> list[Path]:
     """Make a table of every chunk and put all of them into the stage's output.
 
@@ -42,14 +43,18 @@ def tables(
         listing: the raw logs.
         output: folder of the stage's output.
         events: whether the tables depend on the clips' events.
+        texts: by chunk, a file of texts that its table is made of; given to `function`.
 
     Returns: the kept tables in the order of the chunks.
     """
     logs = {"listing": listing, "data_root": host.data_root()}
     grid = dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
-    step = Step(function, {**settings, **grid}, logs, ".parquet")
+    where = logs | ({"texts": texts} if texts else {})
+    step = Step(function, {**settings, **grid}, where, ".parquet")
     clips = Clips(**logs)
     inputs = {chunk: clips.facts(chunk, events=events) for chunk in listing.chunks}
+    for chunk, path in (texts or {}).items():
+        inputs[chunk] |= {"texts": hash_file(path)}
     store = Store.of_stage(host.work_root(), stage)
     kept = store.results(step, inputs, host.workers(), verb)
     with replacing_folder(output) as folder:
