@@ -22,7 +22,7 @@ from avvla.physical_ai.windows import windows as dataset_windows
 from avvla.world.synthesis import fetch
 
 DATA = [["data"], ["data", "fetch"], ["data", "verify"]]
-LABELS = [["labels"], ["labels", "review"], ["labels", "agreement"]]
+LABELS = [["labels"], ["labels", "export"], ["labels", "review"], ["labels", "agreement"]]
 COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], *DATA, *LABELS]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
 

@@ -51,7 +51,7 @@ _COLUMNS = {
     "model_revision": pa.string(),
 }
 _KEY = ["clip_id", "t0_us", "sample"]
-_UNREADABLE = (OSError, ValueError, pa.ArrowException)
+_UNREADABLE = (OSError, ValueError, LookupError, pa.ArrowException)
 _REMAKE = "run docker/labeler/label.py again"
 
 
@@ -125,16 +125,16 @@ def read(path: Path) -> Texts:
     """
     try:
         content = path.read_bytes()
-        table = pq.read_table(io.BytesIO(content), columns=list(_COLUMNS))
+        # Without what pandas keeps in the schema, which decides nothing here and may be damaged.
+        table = pq.read_table(io.BytesIO(content)).replace_schema_metadata()
+        found = dict(zip(table.schema.names, table.schema.types, strict=True))
+        fits = all(found.get(name) == kind for name, kind in _COLUMNS.items())
+        if not fits or any(table[name].null_count for name in _COLUMNS):
+            raise ValueError(f"expected full columns {', '.join(_COLUMNS)}")
+        rows = table.select(list(_COLUMNS)).to_pandas().sort_values(_KEY, ignore_index=True)
     except _UNREADABLE as error:
         problem = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"{path} cannot be read ({problem}): {_REMAKE}") from None
-    found = {field.name: field.type for field in table.schema}
-    if found != _COLUMNS or any(column.null_count for column in table.columns):
-        raise UserError(
-            f"{path} has not the full columns {', '.join(_COLUMNS)} of the labeller: {_REMAKE}"
-        )
-    rows = table.to_pandas().sort_values(_KEY, ignore_index=True)
     repeated = rows[rows.duplicated(_KEY)]
     if len(repeated):
         clip_id, t0_us = repeated.iloc[0]["clip_id"], repeated.iloc[0]["t0_us"]

@@ -60,7 +60,7 @@ def read_windows(path: Path) -> Windows:
             clip by what could leave the folder of the results.
     """
     try:
-        table = pq.read_table(path, columns=list(_WINDOWS))
+        table = _read(path)
     except _UNREADABLE as error:
         raise LabelError(f"{path} cannot be read ({line_of(error)}): {_EXPORT}") from None
     for name, fits in _WINDOWS.items():
@@ -160,16 +160,16 @@ class Texts:
         return path
 
     def _finished(self, clip_id: str, t0_us: Iterable[int]) -> pa.Table | None:
-        try:
-            table = pq.read_table(self._clip(clip_id))
-        except _UNREADABLE:
-            return None
-        if not table.schema.equals(CLIP_SCHEMA):
-            return None
-        columns = (table[name].to_pylist() for name in ("clip_id", "t0_us", "sample"))
         samples = range(self._settings["samples"])
         wanted = [(clip_id, t0, sample) for t0 in t0_us for sample in samples]
-        return table if list(zip(*columns, strict=True)) == wanted else None
+        try:
+            table = _read(self._clip(clip_id))
+            if not table.schema.equals(CLIP_SCHEMA):
+                return None
+            columns = (table[name].to_pylist() for name in ("clip_id", "t0_us", "sample"))
+            return table if list(zip(*columns, strict=True)) == wanted else None
+        except _UNREADABLE:
+            return None
 
     def _clip(self, clip_id: str) -> Path:
         return self._folder / "clips" / f"{clip_id}.parquet"
@@ -186,9 +186,14 @@ def line_of(error: BaseException) -> str:
 _EXPORT = "make it again with `avvla labels export`"
 
 
+def _read(path: Path) -> pa.Table:
+    # Without partitioning, or a folder named `a=b` above would become a column.
+    return pq.read_table(path, partitioning=None, page_checksum_verification=True)
+
+
 def _write(table: pa.Table, path: Path) -> None:
     with _replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 @contextmanager
