@@ -24,7 +24,7 @@ FIND_UV = uv=uv; "$$uv" --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
 		.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
 
 COMPILE := pip compile --quiet --universal --python-version 3.12 --generate-hashes \
-	--no-annotate --no-header --no-emit-index-url pyproject.toml
+	--no-annotate --no-header --no-emit-index-url
 
 .PHONY: help setup repro report test check lock clean distclean
 
@@ -67,10 +67,12 @@ check: setup ## lint, types, layers and locks
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python .ci/check_locks.py
 
-lock: ## write requirements/*.lock anew; a pin stays unless it has to move
+lock: ## write the locks anew; a pin stays unless it has to move
 	@$(FIND_UV); \
-	"$$uv" $(COMPILE) --group dev --output-file requirements/dev.lock; \
-	"$$uv" $(COMPILE) --constraint requirements/dev.lock --output-file requirements/runtime.lock
+	"$$uv" $(COMPILE) pyproject.toml --group dev --output-file requirements/dev.lock; \
+	"$$uv" $(COMPILE) pyproject.toml --constraint requirements/dev.lock \
+		--output-file requirements/runtime.lock; \
+	"$$uv" $(COMPILE) docker/labeler/requirements.in --output-file docker/labeler/requirements.lock
 
 clean: ## remove what the pipeline and the tools wrote; .venv and DVC's cache stay
 	rm -rf data models results work .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

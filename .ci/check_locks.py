@@ -1,7 +1,7 @@
-"""Checks the locks without a network: no address, every direct requirement met, both agree.
+"""Checks the locks without a network: no address, every direct requirement met, the two agree.
 
 A lock is a hashed requirement file as written by `make lock`; one line `name==version` per package,
-followed by its hashes.
+followed by its hashes. `runtime` is a part of `dev`; the labeller's environment is apart.
 """
 
 import re
@@ -41,20 +41,34 @@ def unmet(requirements: list[str], locked: set[tuple[str, str]]) -> list[str]:
     ]
 
 
+def written(file: Path) -> list[str]:
+    """The requirements of a requirement file, without its comments."""
+    lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
+    return [line for line in lines if line]
+
+
 def main() -> int:
     """Print each fault and return 1 where there is one."""
     project = tomllib.loads(Path("pyproject.toml").read_text())
     needed = project["project"]["dependencies"]
     dev, runtime = Path("requirements/dev.lock"), Path("requirements/runtime.lock")
+    labeler = Path("docker/labeler/requirements.lock")
+    met = {
+        runtime: needed,
+        dev: needed + direct("dev", project["dependency-groups"]),
+        labeler: written(labeler.with_suffix(".in")),
+    }
     faults = [
         f"{lock}:{number} names an address: {line.strip()}"
-        for lock in (dev, runtime)
+        for lock in met
         for number, line in enumerate(lock.read_text().splitlines(), 1)
         if "://" in line or line.startswith("-")
     ]
-    faults += [f"{runtime} does not meet {text}" for text in unmet(needed, pins(runtime))]
-    needed_by_dev = needed + direct("dev", project["dependency-groups"])
-    faults += [f"{dev} does not meet {text}" for text in unmet(needed_by_dev, pins(dev))]
+    faults += [
+        f"{lock} does not meet {text}"
+        for lock, requirements in met.items()
+        for text in unmet(requirements, pins(lock))
+    ]
     faults += [
         f"{runtime} has {name}=={version}, {dev} has not"
         for name, version in sorted(pins(runtime) - pins(dev))
@@ -62,7 +76,7 @@ def main() -> int:
     for fault in faults:
         print(fault)
     if faults:
-        print("run `make lock` and commit requirements/")
+        print("run `make lock` and commit the locks")
     return 1 if faults else 0
 
 

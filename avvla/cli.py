@@ -93,7 +93,13 @@ def _parser() -> argparse.ArgumentParser:
         "folder", type=Path, metavar="FOLDER", help="holds the episodes (*.h5), at any depth"
     )
 
-    labels = _group(top, "labels", "the driving commands of the logs, judged by a person")
+    labels = _group(top, "labels", "the driving commands of the logs: asked for, judged")
+    export = _command(
+        labels, "export", "write the clips and t0 that Alpamayo's labeller is asked for", _export
+    )
+    export.add_argument(
+        "--output", type=Path, required=True, metavar="W.parquet", help="clip_id, chunk, t0_us"
+    )
     review = _command(labels, "review", "make a sheet of labels to judge in a browser", _review)
     review.add_argument(
         "--samples",
@@ -221,6 +227,28 @@ def _review(arguments: argparse.Namespace) -> int:
     shown = cards(logs, choose(labels, arguments.samples))
     write_text(arguments.output, render(shown, len(labels)))
     print(f"{arguments.output}: {len(shown)} of {len(labels)} labels; open it in a browser")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    # The reader takes files from the hub's cache only; huggingface_hub reads this when imported.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from avvla import host
+    from avvla.config import load_params
+    from avvla.files import replacing
+    from avvla.labels.alpamayo import asked
+    from avvla.physical_ai import manifest
+    from avvla.physical_ai.reader import Clips
+
+    listing, grid = manifest.load(MANIFEST), load_params().dataset
+    clips = Clips(listing, host.data_root())
+    table = asked(clips, listing.chunks, grid.t0_start_s, grid.t0_stride_s)
+    with replacing(arguments.output) as temporary:
+        table.to_parquet(temporary, index=False)
+    print(
+        f"{arguments.output}: {len(table)} t0 of {table['clip_id'].nunique()} clips in"
+        f" {table['chunk'].nunique()} chunks of {manifest.root(listing, host.data_root())}"
+    )
     return 0
 
 

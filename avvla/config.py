@@ -142,14 +142,19 @@ class Dataset(Section):
 class Label(Section):
     """Where the command of each t0 comes from."""
 
-    source: Literal["scenario", "ood_reasoning", "instruction", "kinematic", "fixed"] = Field(
+    source: Literal[
+        "scenario", "ood_reasoning", "alpamayo", "instruction", "kinematic", "fixed"
+    ] = Field(
         "scenario",
-        description="the expert's command, the data set's Chain-of-Causation texts or its"
-        " instructions for the way, rules on the driven path, or one command",
+        description="the expert's command, the data set's Chain-of-Causation texts, Alpamayo's, the"
+        " data set's instructions for the way, rules on the driven path, or one command",
     )
     command: str = Field(
         "Follow the lane",
         description="the command of the source `fixed`; any text where a robot is told its task",
+    )
+    texts: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = Field(
+        "", description="hash of the tables of the source `alpamayo`; its stage tells it"
     )
 
 

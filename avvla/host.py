@@ -59,6 +59,11 @@ def work_root() -> Path:
     return _folder("AVVLA_WORK", "work")
 
 
+def alpamayo_root() -> Path:
+    """Folder of Alpamayo's texts: `$AVVLA_ALPAMAYO`, else `avvla/alpamayo` in the cache."""
+    return _folder("AVVLA_ALPAMAYO", "alpamayo")
+
+
 def workers() -> int:
     """Worker processes of a parallel map: `$AVVLA_WORKERS`, else the cores this process may use."""
     text = os.environ.get("AVVLA_WORKERS")

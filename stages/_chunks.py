@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from _run import replacing_folder
@@ -13,7 +14,7 @@ from _run import replacing_folder
 from avvla import host
 from avvla.cluster.store import LAST_RUN, Step, Store
 from avvla.config import Dataset
-from avvla.files import chunk_file
+from avvla.files import chunk_file, hash_file
 from avvla.hdf5.files import facts
 from avvla.logs.source import open_logs
 from avvla.physical_ai.manifest import Manifest
@@ -29,6 +30,7 @@ def tables(
     output: Path,
     *,
     events: bool = False,
+    texts: Mapping[int, Path] | None = None,
 ) -> list[Path]:
     """Make a table of every chunk and put all of them into the stage's output.
 
@@ -43,13 +45,17 @@ def tables(
         listing: the raw logs.
         output: folder of the stage's output.
         events: whether the tables depend on the clips' events.
+        texts: by chunk, a file of texts that its table is made of; given to `function`.
 
     Returns: the kept tables in the order of the chunks.
     """
     logs = open_logs(listing, host.data_root())
     inputs = {chunk: logs.facts(chunk, events=events) for chunk in listing.chunks}
+    for chunk, path in (texts or {}).items():
+        inputs[chunk] |= {"texts": hash_file(path)}
     grid = dataset.model_dump(include={"t0_start_s", "t0_stride_s"})
-    return _keep(stage, verb, function, {**settings, **grid}, listing, inputs, output)
+    given = {"texts": texts} if texts else {}
+    return _keep(stage, verb, function, {**settings, **grid}, listing, inputs, output, given)
 
 
 def episode_tables(
@@ -73,9 +79,10 @@ def _keep(
     listing: Manifest,
     inputs: Mapping[int, Any],
     output: Path,
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Path]:
     logs = {"listing": listing, "data_root": host.data_root()}
-    step = Step(function, settings, logs, ".parquet")
+    step = Step(function, settings, {**logs, **given}, ".parquet")
     store = Store.of_stage(host.work_root(), stage)
     kept = store.results(step, inputs, host.workers(), verb)
     with replacing_folder(output) as folder:

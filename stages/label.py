@@ -1,4 +1,7 @@
-"""data/manifest.json -> data/labels/chunk_NNNN.parquet, results/label/metrics.json."""
+"""data/manifest.json -> data/labels/chunk_NNNN.parquet, results/label/metrics.json.
+
+The source `alpamayo` reads $AVVLA_ALPAMAYO too, which `label.texts` holds to a hash.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ import pandas as pd
 from _chunks import episode_tables, tables, tell
 from _run import LABELS, MANIFEST, run
 
+from avvla import host
 from avvla.config import Params
 from avvla.errors import UserError
 from avvla.hdf5.chunk import label_chunk as label_episodes
 from avvla.hdf5.summary import labels as episode_summary
+from avvla.labels import alpamayo
 from avvla.labels.chunk import label_chunk
 from avvla.labels.table import FROM_EVENTS, SUMMARISED, summary
 from avvla.physical_ai import manifest
@@ -28,16 +33,21 @@ def label_all(params: Params) -> None:
 
 
 def _drives(params: Params, listing: Manifest) -> dict[str, Any]:
-    wanted = params.label
+    wanted, texts = params.label, None
+    if wanted.source == "alpamayo":
+        texts = alpamayo.tables(host.alpamayo_root(), listing.chunks, wanted.texts)
+    # A chunk's labels depend on its own texts, which `tables` counts, not on those of the others.
+    settings = {"label": wanted.model_copy(update={"texts": ""})}
     kept = tables(
         "label",
         "label",
         label_chunk,
-        {"label": wanted},
+        settings,
         params.dataset,
         listing,
         LABELS,
         events=wanted.source in FROM_EVENTS,
+        texts=texts,
     )
     return summary(pd.concat(pd.read_parquet(path, columns=list(SUMMARISED)) for path in kept))
 

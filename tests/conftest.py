@@ -19,7 +19,7 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     MPLBACKEND="Agg",
 )
-for variable in ("AVVLA_DEVICE", "AVVLA_WORKERS", "AVVLA_BACKEND", "RAY_ADDRESS"):
+for variable in ("AVVLA_ALPAMAYO", "AVVLA_DEVICE", "AVVLA_WORKERS", "AVVLA_BACKEND", "RAY_ADDRESS"):
     os.environ.pop(variable, None)
 
 # A busy machine is no failure, and a run that fails must fail again.

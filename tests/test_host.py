@@ -7,7 +7,11 @@ import pytest
 from avvla import host
 from avvla.errors import UserError
 
-ROOTS = [("AVVLA_DATA", "data", host.data_root), ("AVVLA_WORK", "work", host.work_root)]
+ROOTS = [
+    ("AVVLA_DATA", "data", host.data_root),
+    ("AVVLA_WORK", "work", host.work_root),
+    ("AVVLA_ALPAMAYO", "alpamayo", host.alpamayo_root),
+]
 
 
 @pytest.mark.parametrize(("variable", "name", "root"), ROOTS)
@@ -21,14 +25,14 @@ class TestFolders:
     def test_else_the_users_cache(
         self, variable: str, name: str, root: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delenv(variable)
+        monkeypatch.delenv(variable, raising=False)
         monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
         assert root() == Path("/cache/avvla") / name
 
     def test_else_the_home(
         self, variable: str, name: str, root: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delenv(variable)
+        monkeypatch.delenv(variable, raising=False)
         monkeypatch.setenv("XDG_CACHE_HOME", "")
         monkeypatch.setenv("HOME", "/home/somebody")
         assert root() == Path("/home/somebody/.cache/avvla") / name

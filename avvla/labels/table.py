@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from avvla.labels.alpamayo import written
 from avvla.labels.coc import UNKNOWN_SENTENCE
 from avvla.labels.directions import NO_MANOEUVRE
 from avvla.labels.events import directed, explained, told
@@ -44,7 +45,8 @@ def label_rows(
         xy: (K, 80, 2) positions [m], any frame; sample 15 is t0.
         yaw: (K, 80) headings [rad].
         speed: (K, 80) speeds [m/s].
-        events: (time [us], text) recorded with the clip, for the sources FROM_EVENTS.
+        events: (time [us], text) recorded with the clip, for the sources FROM_EVENTS; texts by t0
+            for `alpamayo`.
 
     Returns:
         K rows sorted by t0_us with clip_id, t0_us, command, decision_longitudinal,
@@ -60,6 +62,8 @@ def label_rows(
         rows = explained(events, t0_us)
     elif label.source == "instruction":
         rows = directed(events, t0_us)
+    elif label.source == "alpamayo":
+        rows = written(events, t0_us)
     elif label.source == "kinematic":
         rows = label_windows(does)
     else:

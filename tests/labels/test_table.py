@@ -35,7 +35,7 @@ def rows(source, events=EVENTS, **change):
     return label_rows(Label(source=source, **change), "c1", T0_US, *PATHS, events)
 
 
-@pytest.mark.parametrize("source", ["scenario", "ood_reasoning", "kinematic", "fixed"])
+@pytest.mark.parametrize("source", ["scenario", "ood_reasoning", "alpamayo", "kinematic", "fixed"])
 def test_columns_types_and_order(source):
     table = rows(source)
     assert table.columns.tolist() == COLUMNS
