@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from l2d_factory import DATA, DRIVES, REVISION, Copy
+from l2d_factory import DATA, DRIVES, REPO, REVISION, Copy
+from loopback_hub import LoopbackHub, reached
 
 from avvla.config import load_params
 from avvla.dataset import split
@@ -59,18 +60,25 @@ def compose(path, overrides):
 
 @pytest.fixture
 def project(tmp_path, l2d_hub, monkeypatch):
-    """A folder with the small profile and a copy of the data set; runs stages by name."""
+    """A folder with the small profile; runs stages by name, on what the loopback hub has in raw."""
     shutil.copytree(l2d_hub, tmp_path / "raw")
     monkeypatch.syspath_prepend(ROOT / "stages")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AVVLA_DATA", str(tmp_path / "raw"))
+    monkeypatch.setenv("AVVLA_DATA", str(tmp_path / "cache"))
     monkeypatch.setenv("AVVLA_WORK", str(tmp_path / "work"))
     monkeypatch.setenv("AVVLA_WORKERS", "1")
     compose(Path("params.yaml"), SMALL)
 
     def run(*stages):
         for name in stages:
-            getattr(importlib.import_module(name), STAGES[name])(load_params())
+            stage = getattr(importlib.import_module(name), STAGES[name])
+            if name == "download":
+                folder = Copy(tmp_path / "raw").snapshot
+                hub = LoopbackHub.of_folder(folder, REPO, REVISION)
+                with hub, reached(hub, monkeypatch):
+                    stage(load_params())
+            else:
+                stage(load_params())
 
     return run
 
