@@ -129,7 +129,7 @@ def test_workers_end_with_their_parent(tmp_path, end):
         os.killpg(process.pid, signal.SIGINT)
     else:
         process.kill()
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert errors.count("Traceback") == (end == "Ctrl-C")  # the script's own KeyboardInterrupt
     pids = [int(path.name) for path in workers.iterdir()]
