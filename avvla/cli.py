@@ -85,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     data = _group(top, "data", "the raw logs in $AVVLA_DATA")
     _command(data, "fetch", f"bring the raw logs of {MANIFEST} into $AVVLA_DATA", _data_fetch)
     _command(data, "verify", f"compare the raw logs with {MANIFEST}", _data_verify)
+    _command(
+        data,
+        "synthesize",
+        "record the embedded data set of params.yaml in $AVVLA_DATA",
+        _synthesize,
+    )
 
     episodes = _command(
         data, "import-hdf5", "look at every frame of a folder of HDF5 episodes, import them", _hdf5
@@ -169,6 +175,21 @@ def _data_fetch(_: argparse.Namespace) -> int:
             f"params.yaml and this version make other logs than {MANIFEST} lists: run `dvc repro`"
         )
     print(f"{len(wanted.files)} files in {manifest.root(wanted, host.data_root())}")
+    return 0
+
+
+def _synthesize(_: argparse.Namespace) -> int:
+    from avvla import host
+    from avvla.config import load_params
+    from avvla.physical_ai import manifest
+    from avvla.world.synthesis import fetch
+
+    params = load_params()
+    listing = fetch(params, host.data_root(), host.work_root(), host.workers())
+    print(
+        f"{params.dataset.synthetic.clips} clips in {len(listing.chunks)} chunks:"
+        f" {manifest.root(listing, host.data_root())}"
+    )
     return 0
 
 

@@ -24,7 +24,13 @@ from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.reader import Clips
 from avvla.sources import fetch
 
-DATA = [["data"], ["data", "fetch"], ["data", "verify"], ["data", "import-hdf5"]]
+DATA = [
+    ["data"],
+    ["data", "fetch"],
+    ["data", "verify"],
+    ["data", "import-hdf5"],
+    ["data", "synthesize"],
+]
 LABELS = [["labels"], ["labels", "review"], ["labels", "agreement"]]
 COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], *DATA, *LABELS]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
@@ -221,6 +227,19 @@ class TestDataVerify:
         Path("params.yaml").write_text(yaml.safe_dump(params))
         assert cli.main(["data", "fetch"]) == 1
         assert "make other logs than data/manifest.json lists" in capsys.readouterr().err
+
+    def test_synthesize_records_what_the_parameters_ask_for(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        synthetic = {"clips": 2, "video_s": 1.0, "camera_width": 32, "camera_height": 18}
+        dataset = {"source": "nvidia", "synthetic": {**synthetic, "clips_per_chunk": 1}}
+        Path("params.yaml").write_text(yaml.safe_dump({"dataset": dataset}))
+        before = cli.MANIFEST.read_bytes()
+        assert cli.main(["data", "synthesize"]) == 0
+        told, _, folder = capsys.readouterr().out.strip().partition(": ")
+        assert told == "2 clips in 2 chunks"
+        assert (Path(folder) / layout.CLIP_INDEX).is_file()
+        assert cli.MANIFEST.read_bytes() == before
 
     def test_fetch_makes_what_the_manifest_lists(self, capsys: pytest.CaptureFixture[str]) -> None:
         synthetic = {"clips": 1, "video_s": 1.0, "camera_width": 32, "camera_height": 18}
