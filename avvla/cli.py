@@ -85,12 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     data = _group(top, "data", "the raw logs in $AVVLA_DATA")
     _command(data, "fetch", f"bring the raw logs of {MANIFEST} into $AVVLA_DATA", _data_fetch)
     _command(data, "verify", f"compare the raw logs with {MANIFEST}", _data_verify)
-    _command(
-        data,
-        "synthesize",
-        "record the embedded data set of params.yaml in $AVVLA_DATA",
-        _synthesize,
-    )
+    _command(data, "synthesize", "record drives of the embedded world there", _synthesize)
 
     episodes = _command(
         data, "import-hdf5", "look at every frame of a folder of HDF5 episodes, import them", _hdf5

@@ -24,15 +24,9 @@ from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.reader import Clips
 from avvla.sources import fetch
 
-DATA = [
-    ["data"],
-    ["data", "fetch"],
-    ["data", "verify"],
-    ["data", "import-hdf5"],
-    ["data", "synthesize"],
-]
-LABELS = [["labels"], ["labels", "review"], ["labels", "agreement"]]
-COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], *DATA, *LABELS]
+DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf5")]
+LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
+COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
 
 
