@@ -154,7 +154,7 @@ def _actions_fit(arguments: argparse.Namespace) -> int:
 
 def _data_fetch(_: argparse.Namespace) -> int:
     from avvla import host
-    from avvla.config import load_params
+    from avvla.params import load_params
     from avvla.physical_ai import manifest
     from avvla.sources import fetch
 
@@ -175,7 +175,7 @@ def _data_fetch(_: argparse.Namespace) -> int:
 
 def _synthesize(_: argparse.Namespace) -> int:
     from avvla import host
-    from avvla.config import load_params
+    from avvla.params import load_params
     from avvla.physical_ai import manifest
     from avvla.world.synthesis import fetch
 
@@ -190,8 +190,8 @@ def _synthesize(_: argparse.Namespace) -> int:
 
 def _hdf5(arguments: argparse.Namespace) -> int:
     from avvla import host
-    from avvla.config import load_params
     from avvla.hdf5 import findings, source
+    from avvla.params import load_params
     from avvla.physical_ai import manifest
 
     dataset = load_params().dataset
@@ -250,9 +250,9 @@ def _export(arguments: argparse.Namespace) -> int:
     # The reader takes files from the hub's cache only; huggingface_hub reads this when imported.
     os.environ["HF_HUB_OFFLINE"] = "1"
     from avvla import host
-    from avvla.config import load_params
     from avvla.files import replacing
     from avvla.labels.alpamayo import asked
+    from avvla.params import load_params
     from avvla.physical_ai import manifest
     from avvla.physical_ai.reader import Clips
 

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from avvla.config import load_params
 from avvla.evaluation.drives import load_drives
 from avvla.evaluation.examples import load_examples
 from avvla.evaluation.pictures import camera_picture, drive_picture
 from avvla.evaluation.suite import AGENT
+from avvla.params import load_params
 
 RESULTS = Path("results/evaluate")
 OUTPUT = Path("docs/drive.png")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from avvla.config import Params, load_params
+from avvla.config import Params
 from avvla.errors import UserError
+from avvla.params import load_params
 
 MANIFEST = Path("data/manifest.json")
 LABELS = Path("data/labels")

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from hdf5_factory import episodes
 
-from avvla.config import Params, load_params
+from avvla.config import Params
+from avvla.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = sorted(path.stem for path in (ROOT / "conf/profile").glob("*.yaml"))

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from factory import samples
 
-from avvla.config import load_params
 from avvla.evaluation import suite
 from avvla.evaluation.drives import load_drives
 from avvla.evaluation.examples import load_examples
+from avvla.params import load_params
 from avvla.policy.checkpoint import make_field_agent, processors_of, save_checkpoint
 
 SIZE = 64

@@ -11,7 +11,7 @@ import yaml
 from factory import contents
 from hdf5_factory import PARAMS, TASK, episodes, put, put_jpeg, truncate
 
-from avvla.config import load_params
+from avvla.params import load_params
 
 STAGES = Path(__file__).parents[2] / "stages"
 

@@ -11,12 +11,12 @@ import yaml
 from l2d_factory import DATA, DRIVES, REPO, REVISION, Copy
 from loopback_hub import LoopbackHub, reached
 
-from avvla.config import load_params
 from avvla.dataset import split
 from avvla.dataset.frames import load
 from avvla.errors import UserError
 from avvla.l2d import layout
 from avvla.labels.directions import NO_MANOEUVRE
+from avvla.params import load_params
 
 ROOT = Path(__file__).parents[2]
 STAGES = {

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from factory import contents, samples
 
-from avvla.config import load_params
+from avvla.params import load_params
 from avvla.policy.driver import FieldAgent
 
 SIZE = 64

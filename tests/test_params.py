@@ -5,8 +5,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avvla.config import Params, load_params
+from avvla.config import Params
 from avvla.errors import UserError
+from avvla.params import load_params
 
 
 def write(folder: Path, text: str) -> Path:
