@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avvla.actions.joint import joint
 from avvla.actions.sequential import initial_speed, sequential
-from avvla.actions.unicycle import DT_S, HORIZON, check_integrator, rollout
+from avvla.actions.unicycle import DT_S, HORIZON, check_integrator, length, rollout
 from avvla.actions.validity import BOUNDS, at_bounds, first_reason, judge_path
 from avvla.errors import UserError, one_of
 
@@ -99,7 +99,7 @@ def fit_actions(
         action[..., 1] *= moving
     trajectory: FloatArray = rollout(v0, action, dt_s, kind)[..., :3]
     off = trajectory[..., :2] - driven[:, 1:]
-    error = np.hypot(off[..., 0], off[..., 1])
+    error = length(off[..., 0], off[..., 1])
     max_error = _spread(error.max(-1), usable)
     strays = max_error > max_error_m
     bounded = at_bounds(_spread(action, usable))

@@ -137,6 +137,12 @@ def cos_sin[Number: np.floating](
     return (1 - square) / below, (half + half) / below
 
 
+def length[Number: np.floating](x: NDArray[Number], y: NDArray[Number]) -> NDArray[Number]:
+    """Length of vectors (...,) [m]; `np.hypot` also bears 1e200 m and takes twice the time."""
+    found: NDArray[Number] = np.sqrt(x * x + y * y)
+    return found
+
+
 def step(state: ArrayLike, action: ArrayLike, dt_s: float = DT_S) -> NDArray[np.float64]:
     """One Euler step, in whatever frame `state` is in.
 

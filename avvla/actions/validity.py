@@ -20,7 +20,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from avvla.actions.unicycle import cos_sin
+from avvla.actions.unicycle import cos_sin, length
 
 # Bounds of an action: the Alpamayo action space, curvature as released (|k| <= 0.33 is r >= 3 m).
 MAX_ACCELERATION = 9.8
@@ -62,11 +62,11 @@ def judge_path(xy: FloatArray, yaw: FloatArray, speed: FloatArray | None, dt_s: 
         moved = np.diff(x), np.diff(y)
         turned = np.diff(yaw)
         turned = np.abs(turned - 2 * np.pi * np.round(turned / (2 * np.pi)))
-        distance = np.hypot(*moved)
-        jump = (distance > MAX_SPEED_MPS * dt_s) | (turned > MAX_YAW_RATE_RADPS * dt_s)
+        distance = length(*moved)
+        jump: BoolArray = (distance > MAX_SPEED_MPS * dt_s) | (turned > MAX_YAW_RATE_RADPS * dt_s)
         if speed is not None:
             jump |= np.abs(speed[:, 1:]) > MAX_SPEED_MPS
-        skids = slips(*moved, yaw[:, :-1]) & (distance > SLIP_STEP_M)
+        skids: BoolArray = slips(*moved, yaw[:, :-1]) & (distance > SLIP_STEP_M)
     return first_reason(
         {
             "gap": (missing & ~ends).any(-1),
