@@ -63,17 +63,17 @@ def judge_path(xy: FloatArray, yaw: FloatArray, speed: FloatArray | None, dt_s: 
         turned = np.diff(yaw)
         turned = np.abs(turned - 2 * np.pi * np.round(turned / (2 * np.pi)))
         distance = length(*moved)
-        jump: BoolArray = (distance > MAX_SPEED_MPS * dt_s) | (turned > MAX_YAW_RATE_RADPS * dt_s)
+        jump = (distance > MAX_SPEED_MPS * dt_s) | (turned > MAX_YAW_RATE_RADPS * dt_s)
         if speed is not None:
             jump |= np.abs(speed[:, 1:]) > MAX_SPEED_MPS
-        skids: BoolArray = slips(*moved, yaw[:, :-1]) & (distance > SLIP_STEP_M)
+        skids = slips(*moved, yaw[:, :-1]) & (distance > SLIP_STEP_M)
     return first_reason(
         {
             "gap": (missing & ~ends).any(-1),
             "too short": ends.any(-1),
             "nan": ~finite.all(-1),
-            "teleport": jump.any(-1),
-            "side slip": skids.any(-1),
+            "teleport": np.any(jump, axis=-1),
+            "side slip": np.any(skids, axis=-1),
         }
     )
 
