@@ -52,7 +52,6 @@ def bring(hub: Hub, entry: Entry, snapshot: Path) -> None:
         blob.unlink(missing_ok=True)
         blob.parent.mkdir(parents=True, exist_ok=True)
         _fetch(hub, entry, _part(entry, snapshot), blob)
-    link.parent.mkdir(parents=True, exist_ok=True)
     with replacing(link) as temporary:
         temporary.symlink_to(os.path.relpath(blob, link.parent))
 
@@ -71,7 +70,7 @@ def _fetch(hub: Hub, entry: Entry, part: Path, blob: Path) -> None:
             file.seek(0)
             got = hashlib.file_digest(file, partial(_hasher, entry)).hexdigest()
             if got == entry.oid:
-                os.fsync(file.fileno())
+                os.fsync(file.fileno())  # of all bytes: to seek has written the buffered ones
                 part.replace(blob)
                 return
             file.truncate(0)
@@ -94,11 +93,10 @@ def _receive(hub: Hub, entry: Entry, file: BinaryIO) -> None:
         disable=None,
     ) as bar:
         while size < entry.bytes:
-            before = size
             try:
                 _append(hub, entry, file, bar)
             except PassingError as fault:
-                tries = 0 if file.seek(0, os.SEEK_END) > before else tries + 1
+                tries = 0 if file.seek(0, os.SEEK_END) > size else tries + 1
                 if tries == TRIES:
                     raise gave_up(fault) from None
                 wait(fault, max(tries - 1, 0))
