@@ -19,8 +19,9 @@ from avvla.l2d import layout
 from avvla.l2d.download import fetch
 from avvla.l2d.path import EARTH_RADIUS_M
 from avvla.l2d.reader import Drives
+from avvla.physical_ai import manifest
 from avvla.physical_ai.layout import snapshot
-from avvla.physical_ai.manifest import Manifest
+from avvla.physical_ai.manifest import File, Manifest
 
 REPO, REVISION = "yaak-ai/L2D", "c0ffee" * 6 + "c0ff"
 FRONT = "observation.images.front_left"
@@ -204,14 +205,18 @@ class AreThere:
         files = (path for path in (self.snapshot / folder).rglob("*") if path.is_file())
         return tuple(path.relative_to(self.snapshot).as_posix() for path in files)
 
-    def bring(self, paths: Iterable[str]) -> None:
-        for path in paths:
+    def bring(self, paths: Iterable[str]) -> tuple[File, ...]:
+        listed = sorted(paths)
+        for path in listed:
             if not (self.snapshot / path).is_file():
                 raise UserError(f"{path} is not there")
+        return tuple(
+            file.model_copy(update={"feature": layout.parse(file.path)[0]})
+            for file in manifest.describe(self.snapshot, listed)
+        )
 
-    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> None:
-        for part in paths.values():
-            self.bring(part)
+    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
+        return self.bring({path for part in paths.values() for path in part})
 
 
 class Copy:

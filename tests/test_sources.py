@@ -5,7 +5,7 @@ from factory import REVISION
 
 from avvla.config import Params
 from avvla.errors import UserError
-from avvla.hub import nvidia
+from avvla.hub import l2d, nvidia
 from avvla.sources import fetch
 from avvla.world import synthesis
 
@@ -30,10 +30,13 @@ def test_the_synthetic_source_is_recorded(tmp_path, monkeypatch):
 
 def test_the_hub_is_given_the_settings_of_the_host(tmp_path, monkeypatch):
     monkeypatch.setattr(nvidia, "fetch", lambda *given, **settings: settings)
+    monkeypatch.setattr(l2d, "fetch", lambda *given, **settings: settings)
     assert fetch(params("nvidia"), tmp_path, tmp_path, 1) == {"tree": None, "quota_bytes": None}
+    assert fetch(params("l2d"), tmp_path, tmp_path, 1) == {"quota_bytes": None}
     monkeypatch.setenv("AVVLA_DATA_GB", "1.5")
     monkeypatch.setenv("AVVLA_NVIDIA_TREE", str(tmp_path))
     assert fetch(params("nvidia"), tmp_path, tmp_path, 1) == {
         "tree": tmp_path,
         "quota_bytes": 1_500_000_000,
     }
+    assert fetch(params("l2d"), tmp_path, tmp_path, 1) == {"quota_bytes": 1_500_000_000}

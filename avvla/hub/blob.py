@@ -12,8 +12,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from tqdm import tqdm
 
@@ -22,7 +23,6 @@ from avvla.files import replacing
 from avvla.hub.client import TRIES, Entry, Hub, PassingError, gave_up, wait
 
 _TRANSFERS = 2  # of a file whose bytes have the wrong hash: a part from before may have been bad
-_PIECE_BYTES = 1 << 20
 
 
 def present(entry: Entry, snapshot: Path) -> bool:
@@ -52,7 +52,6 @@ def bring(hub: Hub, entry: Entry, snapshot: Path) -> None:
         blob.unlink(missing_ok=True)
         blob.parent.mkdir(parents=True, exist_ok=True)
         _fetch(hub, entry, _part(entry, snapshot), blob)
-    link.parent.mkdir(parents=True, exist_ok=True)
     with replacing(link) as temporary:
         temporary.symlink_to(os.path.relpath(blob, link.parent))
 
@@ -67,10 +66,11 @@ def _fetch(hub: Hub, entry: Entry, part: Path, blob: Path) -> None:
         if os.fstat(file.fileno()).st_size > entry.bytes:
             file.truncate(0)
         for _ in range(_TRANSFERS):
-            got = _receive(hub, entry, file)
+            _receive(hub, entry, file)
+            file.seek(0)
+            got = hashlib.file_digest(file, partial(_hasher, entry)).hexdigest()
             if got == entry.oid:
-                file.flush()
-                os.fsync(file.fileno())
+                os.fsync(file.fileno())  # of all bytes: to seek has written the buffered ones
                 part.replace(blob)
                 return
             file.truncate(0)
@@ -80,54 +80,57 @@ def _fetch(hub: Hub, entry: Entry, part: Path, blob: Path) -> None:
     )
 
 
-def _receive(hub: Hub, entry: Entry, file: BinaryIO) -> str:
-    """Append what is missing to a file, and the hash of all of it in the form of `Entry.oid`."""
-    hasher = _hasher(entry)
-    file.seek(0)
-    while piece := file.read(_PIECE_BYTES):
-        hasher.update(piece)
-    at, tries = file.tell(), 0
+def _receive(hub: Hub, entry: Entry, file: BinaryIO) -> None:
+    """Append what is missing, in as many requests as it takes."""
+    size, tries = file.seek(0, os.SEEK_END), 0
     with tqdm(
         desc=entry.path.rpartition("/")[2],
         total=entry.bytes,
-        initial=at,
+        initial=size,
         unit="B",
         unit_scale=True,
         leave=False,
         disable=None,
     ) as bar:
-        while at < entry.bytes:
-            before = at
+        while size < entry.bytes:
             try:
-                with hub.body(entry.path, at) as (first, pieces):
-                    if first != at:  # the server knows no ranges
-                        file.truncate(0)
-                        hasher, at = _hasher(entry), 0
-                        bar.reset()
-                    for piece in pieces:
-                        kept = piece[: entry.bytes - at]
-                        file.write(kept)
-                        hasher.update(kept)
-                        at += len(kept)
-                        bar.update(len(kept))
-                        if len(kept) < len(piece):
-                            raise UserError(
-                                f"{entry.path} is longer than the {entry.bytes} bytes that"
-                                f" {hub.repo_id} lists: check HF_ENDPOINT"
-                            )
-                fault = PassingError(f"{entry.path}: {at} of {entry.bytes} bytes arrive")
-            except PassingError as error:
-                fault = error
-            if at < entry.bytes:
-                file.flush()
-                tries = 0 if at > before else tries + 1
+                _append(hub, entry, file, bar)
+            except PassingError as fault:
+                tries = 0 if file.seek(0, os.SEEK_END) > size else tries + 1
                 if tries == TRIES:
-                    raise gave_up(fault)
-                wait(fault, tries)
-    return hasher.hexdigest()
+                    raise gave_up(fault) from None
+                wait(fault, max(tries - 1, 0))
+            size = file.seek(0, os.SEEK_END)
+
+
+def _append(hub: Hub, entry: Entry, file: BinaryIO, bar: tqdm[NoReturn]) -> None:
+    """Append what one request gives.
+
+    Raises:
+        PassingError: it ends before the file does.
+        UserError: the hub refuses, or gives more than it lists.
+    """
+    at = file.seek(0, os.SEEK_END)
+    with hub.body(entry.path, at) as (first, pieces):
+        if first != at:  # the server knows no ranges
+            file.truncate(0)
+            bar.reset()
+            at = 0
+        for piece in pieces:
+            at += len(piece)
+            if at > entry.bytes:
+                raise UserError(
+                    f"{entry.path} is longer than the {entry.bytes} bytes that {hub.repo_id} lists:"
+                    " check HF_ENDPOINT"
+                )
+            file.write(piece)
+            bar.update(len(piece))
+    if at < entry.bytes:
+        raise PassingError(f"{entry.path}: {at} of {entry.bytes} bytes arrive")
 
 
 def _hasher(entry: Entry) -> hashlib._Hash:
+    """The hash of a file's bytes in the form of `Entry.oid`, before the first of them."""
     if len(entry.oid) == 64:
         return hashlib.sha256()
     return hashlib.sha1(f"blob {entry.bytes}\0".encode(), usedforsecurity=False)

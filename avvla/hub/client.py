@@ -5,7 +5,8 @@
 
 Requests go through huggingface_hub's session, so its settings hold: HF_ENDPOINT, HF_TOKEN or the
 token of `hf auth login`, HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT, and the proxy of the system. Its
-own download starts a file anew when its process has ended, hence this one.
+own download starts a file anew when its process has ended, and its own listing has no time-out,
+hence these.
 """
 
 from __future__ import annotations
@@ -65,6 +66,20 @@ class Hub:
     repo_id: str
     revision: str
     section: str
+
+    @classmethod
+    def pinned(cls, repo_id: str, revision: str | None, section: str) -> Hub:
+        """The data set at the commit that the parameters pin.
+
+        Raises:
+            UserError: they pin none.
+        """
+        if revision is None:
+            raise UserError(
+                f"{section}.revision is not set: pin a commit of {repo_id} by its 40 hexadecimal"
+                " digits, from the history on its page (docs/data.md)"
+            )
+        return cls(repo_id, revision, section)
 
     def folder(self, folder: str, *, below: bool = False) -> tuple[Entry, ...]:
         """The files that lie directly in a folder, "" for the top one; none if it is missing.

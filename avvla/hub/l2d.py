@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from avvla.cluster.store import LAST_RUN, Store
 from avvla.config import Params
-from avvla.errors import UserError
 from avvla.hub.client import Hub
 from avvla.hub.remote import Remote
-from avvla.l2d import download
-from avvla.physical_ai import layout
+from avvla.l2d import download, layout
 from avvla.physical_ai.manifest import Manifest
 
 
@@ -31,13 +28,6 @@ def fetch(
             for, or there is no room.
     """
     wanted = params.dataset.l2d
-    if wanted.revision is None:
-        raise UserError(
-            "dataset.l2d.revision is not set: set it to the commit of"
-            f" {wanted.repo_id} to use, 40 hexadecimal digits, as the list of its files shows it"
-        )
-    snapshot = layout.snapshot(data_root, wanted.repo_id, wanted.revision)
-    store = Store(snapshot, work / "download" / LAST_RUN, "AVVLA_DATA")
-    hub = Hub(wanted.repo_id, wanted.revision, "dataset.l2d")
-    remote = Remote(hub, data_root, quota_bytes, store)
-    return download.fetch(params.dataset, snapshot, wanted.revision, remote, workers)
+    hub = Hub.pinned(wanted.repo_id, wanted.revision, "dataset.l2d")
+    remote = Remote(hub, data_root, work, quota_bytes, layout.parse)
+    return download.fetch(params.dataset, remote.snapshot, hub.revision, remote, workers)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from avvla.cluster.store import LAST_RUN, Store
+from avvla.cluster.store import Store
 from avvla.config import Nvidia, Params
 from avvla.errors import UserError
 from avvla.hub.client import Hub
@@ -30,10 +30,10 @@ class Origin(Protocol):
     def folder(self, folder: str) -> tuple[str, ...]:
         """Paths of the files that lie directly in a folder of the data set."""
 
-    def metadata(self, paths: Sequence[str]) -> tuple[File, ...]:
-        """Have files in the snapshot that belong to no chunk."""
+    def bring(self, paths: Sequence[str]) -> tuple[File, ...]:
+        """Have files in the snapshot."""
 
-    def chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
+    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
         """Have the files of chunks in the snapshot."""
 
 
@@ -61,27 +61,21 @@ def fetch(
             room, or files are missing.
     """
     wanted, camera = params.dataset.nvidia, params.dataset.camera
-    if wanted.revision is None:
-        raise UserError(
-            "dataset.nvidia.revision is not set: pin a commit of the data set by its 40 hexadecimal"
-            " digits, from the history on its page (docs/data.md)"
-        )
-    snapshot = layout.snapshot(data_root, wanted.repo_id, wanted.revision)
-    store = Store(snapshot, work / "download" / LAST_RUN, "AVVLA_DATA")
+    hub = Hub.pinned(wanted.repo_id, wanted.revision, "dataset.nvidia")
+    snapshot = layout.snapshot(data_root, hub.repo_id, hub.revision)
     origin: Origin
     if tree is None:
-        hub = Hub(wanted.repo_id, wanted.revision, "dataset.nvidia")
-        origin = Remote(hub, data_root, quota_bytes, store)
+        origin = Remote(hub, data_root, work, quota_bytes, layout.parse)
     else:
-        origin = Tree(tree, snapshot, Store(work / "download", store.record))
-    metadata = origin.metadata(_metadata_paths(origin, wanted))
+        origin = Tree(tree, snapshot, Store.of_stage(work, "download"))
+    metadata = origin.bring(_metadata_paths(origin, wanted))
     selection = select(read_clips(snapshot, [file.path for file in metadata]), wanted, camera)
     paths = _chunk_paths(origin, snapshot, selection, wanted, camera)
-    files = (*metadata, *origin.chunks(paths, workers))
+    files = (*metadata, *origin.bring_chunks(paths, workers))
     return Manifest(
         source="nvidia",
-        repo_id=wanted.repo_id,
-        revision=wanted.revision,
+        repo_id=hub.repo_id,
+        revision=hub.revision,
         camera=camera,
         files=tuple(sorted(files, key=lambda file: file.path)),
         clips=selection.clips,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from avvla.cluster.chunk_map import map_chunks
-from avvla.cluster.store import Store
+from avvla.cluster.store import LAST_RUN, Store
 from avvla.errors import UserError
 from avvla.files import hash_file, replacing
 from avvla.hub import space
@@ -33,18 +33,27 @@ class Listing(Record):
 
 @dataclass(frozen=True)
 class Remote:
-    """A commit of a data set on the hub, and where it goes on this machine."""
+    """A commit of a data set on the hub, and where it goes on this machine.
+
+    `parse` tells the feature and the chunk of a path in the layout of the data set.
+    """
 
     hub: Hub
     data_root: Path
+    work: Path
     quota_bytes: int | None
-    store: Store
+    parse: Callable[[str], tuple[str, int | None]]
     _known: dict[str, dict[str, Entry]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def snapshot(self) -> Path:
         """Folder of the commit in the hub cache."""
         return layout.snapshot(self.data_root, self.hub.repo_id, self.hub.revision)
+
+    @property
+    def _store(self) -> Store:
+        """Tells what a run had to fetch."""
+        return Store(self.snapshot, self.work / "download" / LAST_RUN, "AVVLA_DATA")
 
     def folder(self, folder: str) -> tuple[str, ...]:
         """Paths of the files that lie directly in a folder of the data set."""
@@ -54,18 +63,7 @@ class Remote:
         """Paths of all files below a folder of the data set."""
         return tuple(self._entries(folder, below=True))
 
-    def metadata(self, paths: Sequence[str]) -> tuple[File, ...]:
-        """Bring files that belong to no chunk."""
-        self.bring(paths)
-        return tuple(self._file(self._entry(path)) for path in paths)
-
-    def chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
-        """Bring the files of chunks."""
-        self.bring_chunks(paths, workers)
-        names = [name for part in paths.values() for name in part]
-        return tuple(self._file(self._entry(name)) for name in names)
-
-    def bring(self, paths: Iterable[str]) -> None:
+    def bring(self, paths: Iterable[str]) -> tuple[File, ...]:
         """Have files in the snapshot, one after the other.
 
         Raises:
@@ -73,12 +71,15 @@ class Remote:
         """
         entries = [self._entry(path) for path in paths]
         self._require_space(entries)
-        with self.store.writing():
+        with self._store.writing():
             for entry in entries:
                 bring(self.hub, entry, self.snapshot)
+        return tuple(map(self._file, entries))
 
-    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> None:
+    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
         """Have the files of chunks in the snapshot; a chunk whose files are there is left alone.
+
+        A file that several chunks have comes once.
 
         Raises:
             UserError: as for `bring`.
@@ -90,16 +91,17 @@ class Remote:
             if not all(present(entry, self.snapshot) for entry in entries)
         }
         self._require_space([entry for entries in missing.values() for entry in entries])
-        self.store.begin()
-        step = partial(_bring_chunk, self.hub, self.snapshot, self.store, missing)
+        self._store.begin()
+        step = partial(_bring_chunk, self.hub, self.snapshot, self._store, missing)
         spent_s = map_chunks(step, list(missing), workers, "fetch")
-        files = {entry.path: entry.bytes for entries in wanted.values() for entry in entries}
-        self.store.note(
-            kept_bytes=sum(files.values()),
+        files = {entry.path: entry for entries in wanted.values() for entry in entries}.values()
+        self._store.note(
+            kept_bytes=sum(entry.bytes for entry in files),
             computed=len(missing),
             cpu_s=sum(spent_s),
             reused=len(wanted) - len(missing),
         )
+        return tuple(map(self._file, files))
 
     def _entries(self, folder: str, *, below: bool = False) -> dict[str, Entry]:
         name = f"{folder}/{'below' if below else 'files'}.json".lstrip("/")
@@ -108,7 +110,7 @@ class Remote:
             path = kept / name
             if not path.exists():
                 listing = Listing(files=self.hub.folder(folder, below=below))
-                with self.store.writing(), replacing(path) as temporary:
+                with self._store.writing(), replacing(path) as temporary:
                     temporary.write_text(json.dumps(listing.model_dump()))
             listing = read_record(Listing, path, "remove it and run again")
             self._known[name] = {entry.path: entry for entry in listing.files}
@@ -120,12 +122,12 @@ class Remote:
             raise UserError(f"{self.hub.repo_id} has no {path} at {self.hub.revision}")
         return entry
 
-    def _require_space(self, entries: Sequence[Entry]) -> None:
-        needed = sum(missing_bytes(entry, self.snapshot) for entry in entries)
+    def _require_space(self, entries: Iterable[Entry]) -> None:
+        needed = sum(missing_bytes(entry, self.snapshot) for entry in set(entries))
         space.require(self.data_root, needed, self.quota_bytes)
 
     def _file(self, entry: Entry) -> File:
-        feature, chunk = layout.parse(entry.path)
+        feature, chunk = self.parse(entry.path)
         sha256 = entry.oid if len(entry.oid) == 64 else hash_file(self.snapshot / entry.path)
         return File(path=entry.path, feature=feature, chunk=chunk, bytes=entry.bytes, sha256=sha256)
 

@@ -27,6 +27,7 @@ class Tree:
     root: Path
     snapshot: Path
     store: Store
+    """The kept hashes."""
 
     def folder(self, folder: str) -> tuple[str, ...]:
         """Paths of the files that lie directly in a folder of the data set.
@@ -47,12 +48,12 @@ class Tree:
             )
         )
 
-    def metadata(self, paths: Sequence[str]) -> tuple[File, ...]:
-        """Link files that belong to no chunk."""
+    def bring(self, paths: Sequence[str]) -> tuple[File, ...]:
+        """Link files and hash them."""
         self._link(paths)
         return manifest.describe(self.root, paths)
 
-    def chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
+    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
         """Link the files of chunks and hash those that are new."""
         facts = {chunk: [self._facts(path) for path in names] for chunk, names in paths.items()}
         step = Step(describe_chunk, {}, {"root": self.root, "paths": paths}, ".json")
@@ -70,7 +71,7 @@ class Tree:
         return str(self.root), path, on_disk.st_size, on_disk.st_mtime_ns
 
     def _link(self, paths: Sequence[str]) -> None:
-        with self.store.writing():
+        with Store(self.snapshot, self.store.record, "AVVLA_DATA").writing():
             for path in paths:
                 link, target = self.snapshot / path, self.root / path
                 if not link.is_symlink() or link.readlink() != target:

@@ -15,8 +15,7 @@ from avvla.l2d import layout
 from avvla.l2d.clip import Clip, cut
 from avvla.l2d.frames import read_frames
 from avvla.l2d.metadata import Episode, files_of, read_drives, read_info
-from avvla.physical_ai import manifest
-from avvla.physical_ai.manifest import Manifest, Reading
+from avvla.physical_ai.manifest import File, Manifest, Reading
 
 if TYPE_CHECKING:
     from avvla.config import Dataset
@@ -28,11 +27,11 @@ class Transfer(Protocol):
     def below(self, folder: str) -> tuple[str, ...]:
         """Paths of all files below a folder."""
 
-    def bring(self, paths: Iterable[str]) -> None:
+    def bring(self, paths: Iterable[str]) -> tuple[File, ...]:
         """Have files in the snapshot."""
 
-    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> None:
-        """Have the files of drives, by their number, in the snapshot."""
+    def bring_chunks(self, paths: Mapping[int, Sequence[str]], workers: int) -> tuple[File, ...]:
+        """Have the files of drives, by their number, in the snapshot; each is told once."""
 
 
 def fetch(
@@ -52,7 +51,7 @@ def fetch(
     """
     wanted = dataset.l2d
     tables = sorted(transfer.below(layout.EPISODES))
-    transfer.bring([layout.INFO, *tables])
+    metadata = transfer.bring([layout.INFO, *tables])
     info = read_info(folder, dataset.camera)
     drives = read_drives(folder, tables, dataset.camera)
     policies = (layout.EXPERT, layout.STUDENT) if wanted.student else (layout.EXPERT,)
@@ -70,15 +69,14 @@ def fetch(
         else:
             chosen[session] = number[session]
     _check(chosen, passed_over, dataset)
-    files = {number: files_of(drives[session]) for session, number in chosen.items()}
-    transfer.bring_chunks(files, workers)
-    paths = {layout.INFO, *tables, *(path for part in files.values() for path in part)}
+    paths = {number: files_of(drives[session]) for session, number in chosen.items()}
+    files = (*metadata, *transfer.bring_chunks(paths, workers))
     return Manifest(
         source="l2d",
         repo_id=wanted.repo_id,
         revision=revision,
         camera=dataset.camera,
-        files=manifest.describe(folder, paths, layout.parse),
+        files=tuple(sorted(files, key=lambda file: file.path)),
         reading=Reading(drives=chosen, policies=policies, hfov_deg=wanted.hfov_deg),
     )
 

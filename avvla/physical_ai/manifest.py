@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -104,18 +104,11 @@ class Manifest(Record):
         return files
 
 
-def describe(
-    snapshot: Path,
-    paths: Iterable[str],
-    parse: Callable[[str], tuple[str, int | None]] = layout.parse,
-) -> tuple[File, ...]:
-    """Entries of a manifest for `paths` inside a snapshot, sorted; reads every file.
-
-    `parse` tells the feature and the chunk of a path.
-    """
+def describe(snapshot: Path, paths: Iterable[str]) -> tuple[File, ...]:
+    """Entries of a manifest for `paths` inside a snapshot, sorted; reads every file."""
     files = []
     for path in sorted(paths):
-        feature, chunk = parse(path)
+        feature, chunk = layout.parse(path)
         on_disk = snapshot / path
         files.append(
             File(

@@ -2,7 +2,8 @@
 
 import pytest
 from l2d_factory import DATA, EPISODES, FRONT, REPO, REVISION, VIDEO, dataset
-from loopback_hub import Fault, LoopbackHub, reached
+from loopback_hub import LoopbackHub, reached
+from loopback_server import Fault
 
 from avvla.config import Params
 from avvla.errors import UserError
@@ -28,6 +29,7 @@ def test_state_and_one_camera_are_fetched_once(hub, tmp_path):
     hub.faults.append(Fault(match="lfs", cut_after=1000))
     listing = bring(tmp_path, drives=2)
     assert [file.path for file in listing.files] == sorted([DATA, EPISODES, layout.INFO, VIDEO])
+    assert [file.feature for file in listing.files] == ["state", "metadata", "metadata", FRONT]
     assert manifest.verify(listing, tmp_path / "data") == []
     first = len(hub.log)
     assert bring(tmp_path, drives=2) == listing
@@ -44,6 +46,13 @@ def test_a_revision_has_to_be_set_and_to_be_there(hub, tmp_path):
         bring(tmp_path, revision=None)
     with pytest.raises(UserError, match=r"no commit 0{40}: set dataset\.l2d\.revision"):
         bring(tmp_path, revision="0" * 40)
+
+
+def test_drives_that_share_files_need_room_for_them_once(hub, tmp_path):
+    total = sum(map(len, (hub.files[path] for path in (DATA, EPISODES, layout.INFO, VIDEO))))
+    slack = 5000  # the kept listings
+    assert len(hub.files[VIDEO]) > slack
+    assert bring(tmp_path, drives=3, quota_bytes=total + slack).chunks == (0, 1, 2)
 
 
 def test_a_full_cache_is_told_before_the_first_byte(hub, tmp_path):

@@ -12,13 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from factory import CAMERA, REVISION
-from loopback_hub import Fault, LoopbackHub
+from huggingface_hub import hf_hub_download
+from loopback_hub import LoopbackHub
+from loopback_server import Fault
 
+from avvla.config import Nvidia
 from avvla.errors import UserError
 from avvla.hub import blob, client
 from avvla.physical_ai import layout, manifest
 from avvla.physical_ai.reader import Clips
 
+REPO = Nvidia().repo_id
 CALIBRATION = layout.chunk_path(layout.CAMERA_INTRINSICS, 1)
 VIDEO = layout.chunk_path(CAMERA, 1)
 
@@ -46,6 +50,25 @@ def test_a_second_run_asks_nothing(hub, place, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert place.fetch() == first
     assert len(hub.log) == asked
+
+
+def test_what_huggingface_hub_fetched_is_found(hub, place):
+    for path in hub.files:
+        hf_hub_download(REPO, path, repo_type="dataset", revision=REVISION, cache_dir=place.data)
+    hub.log.clear()
+    assert manifest.verify(place.fetch(), place.data) == []
+    assert hub.bodies() == []
+
+
+def test_huggingface_hub_finds_what_was_fetched(hub, place):
+    listing = place.fetch()
+    hub.log.clear()
+    for file in listing.files:
+        path = hf_hub_download(
+            REPO, file.path, repo_type="dataset", revision=REVISION, cache_dir=place.data
+        )
+        assert Path(path) == manifest.root(listing, place.data) / file.path
+    assert hub.log == []
 
 
 def test_an_added_chunk_is_fetched_alone(hub, place, tmp_path):
@@ -146,11 +169,15 @@ def test_the_hub_says_how_long_to_wait(hub, place, monkeypatch):
 
 
 @pytest.mark.parametrize("match", ["/tree/", "/lfs/"])
-def test_a_hub_that_stays_out_of_order_is_one_sentence(hub, place, match):
+def test_a_hub_that_stays_out_of_order_is_one_sentence(hub, place, match, monkeypatch):
+    slept = []
+    monkeypatch.setattr(client, "FIRST_PAUSE_S", 1.0)
+    monkeypatch.setattr(client.time, "sleep", slept.append)
     hub.faults = [Fault(match, times=99, status=503)]
     with pytest.raises(UserError, match=r"the hub answers 503 \(6 times\); what has arrived"):
         place.fetch()
     assert hub.faults[0].times == 99 - client.TRIES
+    assert slept == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
 def test_a_bad_chunk_is_named_and_the_others_come(hub, place):
@@ -298,7 +325,6 @@ class TestAccess:
 
 class TestRoom:
     def test_a_full_disk_is_told_before_the_first_byte(self, hub, place, monkeypatch):
-        place.fetch(chunks=[0])
         listing = place.fetch(chunks=[0])
         needed = sum(len(hub.files[path]) for path in hub.files if "chunk_0001" in path)
         monkeypatch.setattr("avvla.hub.space.free_bytes", lambda _: needed - 1)

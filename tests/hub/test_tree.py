@@ -122,6 +122,13 @@ def test_a_damaged_table_of_features_is_one_line(place, plain, content):
     assert "\n" not in str(caught.value)
 
 
+def test_a_cache_that_cannot_be_written_is_blamed(place, plain):
+    place.data.parent.mkdir()
+    place.data.write_bytes(b"no folder")
+    with pytest.raises(UserError, match=r"cannot be written \(Not a .* set AVVLA_DATA to another"):
+        place.fetch(tree=plain)
+
+
 def test_a_folder_that_is_none(place, tmp_path):
     with pytest.raises(UserError, match=r"AVVLA_NVIDIA_TREE is .*, which is no folder"):
         place.fetch(tree=tmp_path / "nothing")
