@@ -104,7 +104,7 @@ def times_us(frames: int, fps: int) -> NDArray[np.int64]:
 
 def _inspect(path: Path, name: str, hdf5: Hdf5) -> Finding:
     try:
-        with Episode(path, name) as episode:
+        with Episode.open(path, name) as episode:
             cameras = episode.camera_names(hdf5.cameras)
             return Finding(
                 path=name,

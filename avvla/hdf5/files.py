@@ -31,7 +31,7 @@ def open_chunk(listing: Manifest, data_root: Path, chunk: int) -> Iterator[tuple
         problem = manifest.size_problem(file, snapshot)
         if problem is not None:
             raise UserError(f"{problem}: {REMAKE}")
-        with Episode(snapshot / file.path, file.path) as episode:
+        with Episode.open(snapshot / file.path, file.path) as episode:
             yield clip_id_of(file.path), episode
 
 

@@ -38,7 +38,7 @@ def test_a_frame_of_the_data_set_is_a_frame_of_the_file(built):
     assert metrics["dropped"] == {}
     for number, first in ((0, 0), (3, 8 + 9 + 10)):
         path = folder / f"episodes/day_{number // 2}/episode_20250101_0000{number:02d}.h5"
-        with Episode(path, "a") as episode:
+        with Episode.open(path, "a") as episode:
             for frame in (0, 4):
                 item = dataset[first + frame]
                 assert item["task"] == TASK

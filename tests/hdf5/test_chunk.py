@@ -45,7 +45,7 @@ def test_actions_have_a_row_for_each_frame_and_say_what_it_lacks(logs, tmp_path,
     action_chunk(0, path, hdf5=Hdf5(action=choice), **logs)
     table = pq.read_table(path)
     assert table.schema.equals(ACTIONS)
-    with Episode(tmp_path / "episodes/day_0/episode_20250101_000000.h5", "a") as episode:
+    with Episode.open(tmp_path / "episodes/day_0/episode_20250101_000000.h5", "a") as episode:
         np.testing.assert_array_equal(summary.action_array(table)[:8], episode.action(choice))
     wrong = table.filter(pc.invert(table["valid"]))
     told = wrong.select(["clip_id", "t0_us", "reason"]).to_pylist()
