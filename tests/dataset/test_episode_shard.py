@@ -87,6 +87,22 @@ def test_the_same_episodes_make_the_same_bytes(built, tmp_path):
     assert contents(tmp_path, "lerobot") == contents(folder, "lerobot")
 
 
+def test_the_data_set_has_the_cameras_that_the_map_names(tmp_path):
+    paths = episodes(tmp_path / "episodes", 2)
+    put_jpeg(paths[0], "side_camera", 3, b"\0")  # not used
+    chosen = {"top_camera": "camera1", "tool_camera": "wrist"}
+    metrics = build(inputs(tmp_path, {"cameras": chosen}), tmp_path / "lerobot", 1)
+    assert metrics["dropped"] == {}
+    dataset = LeRobotDataset("a/b", root=tmp_path / "lerobot", video_backend="pyav")
+    assert dataset.meta.camera_keys == [
+        "observation.images.camera1",
+        "observation.images.wrist",
+    ]
+    for name, camera in (("camera1", 2), ("wrist", 1)):
+        colour = dataset[2][f"observation.images.{name}"][:, SIZE // 2 :].mean(dim=(1, 2))
+        assert colour.argmax() == camera
+
+
 @pytest.fixture
 def faulty(tmp_path):
     """Two episodes of 8 and 9 frames; the first has gaps that leave 3, 1 and 2 of its frames."""
