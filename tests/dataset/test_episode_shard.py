@@ -10,8 +10,9 @@ from hdf5_factory import SIZE, TASK, episodes, inputs, picture, put, put_jpeg
 from lerobot.datasets import LeRobotDataset
 
 from avvla.dataset import split
-from avvla.dataset.builder import build
+from avvla.dataset.builder import build, shards
 from avvla.dataset.episode_shard import gapless
+from avvla.dataset.shard import read_report
 from avvla.errors import UserError
 from avvla.hdf5.episode import Episode
 from avvla.hdf5.image import square
@@ -124,6 +125,14 @@ def test_a_frame_that_cannot_be_used_ends_its_episode(faulty, tmp_path):
     sides = [side for side in (parts.train, parts.validation) if first in side.clips]
     assert [side.clips for side in sides] == [(first, first)]
     assert sides[0].episodes == (0, 1)
+
+
+def test_no_seed_parts_the_episodes_of_a_file(faulty):
+    (report,) = [read_report(folder) for folder in shards(faulty, 1)]
+    assert report.frames == [3, 2, 9]
+    for seed in range(20):
+        parts = split.split_clips(report.clips, report.groups, 0.25, seed)
+        assert sorted([parts.train.episodes, parts.validation.episodes]) == [(0, 1), (2,)]
 
 
 def test_a_picture_lost_after_its_actions_were_taken_is_told(tmp_path):
