@@ -154,12 +154,13 @@ def _actions_fit(arguments: argparse.Namespace) -> int:
 
 def _data_fetch(_: argparse.Namespace) -> int:
     from avvla import host
+    from avvla.hdf5.files import holds_episodes
     from avvla.params import load_params
     from avvla.physical_ai import manifest
     from avvla.sources import fetch
 
     wanted, params = manifest.load(MANIFEST), load_params()
-    if wanted.source == "hdf5":
+    if holds_episodes(wanted):
         raise UserError(
             f"{MANIFEST} lists HDF5 episodes, which are in no hub: `avvla data import-hdf5 FOLDER`"
         )

@@ -18,6 +18,7 @@ from avvla.config import Params
 from avvla.evaluation.channels import sheet as channel_sheet
 from avvla.evaluation.fits import WINDOWS, read_examples, sheet
 from avvla.hdf5.chunk import action_chunk
+from avvla.hdf5.files import holds_episodes
 from avvla.hdf5.source import shaping
 from avvla.hdf5.summary import actions as episode_summary
 from avvla.hdf5.values import action_names
@@ -31,7 +32,7 @@ RESULTS = Path("results/fit_actions")
 
 def fit_all(params: Params) -> None:
     listing = manifest.load(MANIFEST)
-    fit = _episodes if listing.source == "hdf5" else _drives
+    fit = _episodes if holds_episodes(listing) else _drives
     metrics, picture = fit(params, listing)
     write_metrics(RESULTS / "metrics.json", metrics)
     write_text(RESULTS / "fits.svg", picture)

@@ -16,6 +16,7 @@ from avvla import host
 from avvla.config import Params
 from avvla.errors import UserError
 from avvla.hdf5.chunk import label_chunk as label_episodes
+from avvla.hdf5.files import holds_episodes
 from avvla.hdf5.summary import labels as episode_summary
 from avvla.labels import alpamayo
 from avvla.labels.chunk import label_chunk
@@ -27,7 +28,7 @@ from avvla.results import write_metrics
 
 def label_all(params: Params) -> None:
     listing = manifest.load(MANIFEST)
-    label = _episodes if listing.source == "hdf5" else _drives
+    label = _episodes if holds_episodes(listing) else _drives
     write_metrics(Path("results/label/metrics.json"), label(params, listing))
     tell("label")
 

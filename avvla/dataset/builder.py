@@ -25,13 +25,10 @@ from avvla.dataset.shard import (
 )
 from avvla.errors import UserError
 from avvla.files import chunk_file, hash_file
-from avvla.hdf5.files import facts
+from avvla.hdf5.files import facts, holds_episodes
 from avvla.hdf5.source import shaping
 from avvla.logs.source import open_logs
 from avvla.physical_ai.manifest import Manifest
-
-ROBOT = "hdf5"
-"""The source whose logs are no drives."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def build(inputs: Inputs, root: Path, workers: int) -> dict[str, Any]:
     )
     _sort_keys(root / "meta/stats.json")
     assumptions: Mapping[str, float] = {}
-    if inputs.listing.source != ROBOT:
+    if not holds_episodes(inputs.listing):
         tables = [folder / calibration.FILE for folder in used]
         calibration.join(tables, root / "meta" / calibration.FILE)
         assumptions = open_logs(inputs.listing, inputs.data_root).assumptions
@@ -100,7 +97,7 @@ def shards(inputs: Inputs, workers: int) -> list[Path]:
     """The finished shards of all chunks."""
     tables = {"labels": inputs.labels, "actions": inputs.actions}
     logs = {"listing": inputs.listing, "data_root": inputs.data_root}
-    shard = _episode_shards if inputs.listing.source == ROBOT else _clip_shards
+    shard = _episode_shards if holds_episodes(inputs.listing) else _clip_shards
     function, settings, files = shard(inputs)
     made_from = {
         chunk: {

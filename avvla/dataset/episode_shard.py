@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -27,11 +27,11 @@ from lerobot.utils.constants import ACTION, OBS_IMAGES, OBS_STATE
 from numpy.typing import NDArray
 
 from avvla.dataset.samples import KEY, read_rows
-from avvla.dataset.shard import LEROBOT, REPO_ID, REPORT, Report
+from avvla.dataset.shard import LEROBOT, REPO_ID, REPORT, Report, feature, square_video
 from avvla.dataset.writer import SHORTEST_EPISODE, EpisodeWriter
 from avvla.errors import UserError
 from avvla.files import chunk_file
-from avvla.hdf5.chunk import ACTIONS, LABELS
+from avvla.hdf5.chunk import ACTIONS, LABELS, frame_numbers
 from avvla.hdf5.episode import KINDS, Episode
 from avvla.hdf5.files import open_chunk
 from avvla.hdf5.image import ImageError, square
@@ -49,17 +49,12 @@ SOURCE_FRAME = "source_frame"
 
 def features(cameras: Sequence[str], image_size: int, hdf5: Hdf5) -> dict[str, dict[str, Any]]:
     """LeRobot's description of a frame with square images of `image_size` pixels."""
-    image = {
-        "dtype": "video",
-        "shape": (image_size, image_size, 3),
-        "names": ["height", "width", "channels"],
-    }
     state, action = state_names(hdf5.state), action_names(hdf5.action)
     return {
-        **{f"{OBS_IMAGES}.{name}": dict(image) for name in cameras},
-        OBS_STATE: {"dtype": "float32", "shape": (len(state),), "names": list(state)},
-        ACTION: {"dtype": "float32", "shape": (len(action),), "names": list(action)},
-        SOURCE_FRAME: {"dtype": "int64", "shape": (1,), "names": None},
+        **{f"{OBS_IMAGES}.{name}": square_video(image_size) for name in cameras},
+        OBS_STATE: feature("float32", (len(state),), state),
+        ACTION: feature("float32", (len(action),), action),
+        SOURCE_FRAME: feature("int64", (1,), None),
     }
 
 
@@ -84,17 +79,16 @@ def build_episode_shard(
     episodes: list[tuple[str, int]] = []
     with ExitStack() as opened:
         writer: EpisodeWriter | None = None
-        for clip_id, episode in open_chunk(listing, data_root, chunk):
-            cameras = episode.camera_names(hdf5.cameras)
-            for part in gapless(table.filter(pc.field("clip_id") == clip_id)):
-                if writer is None:
-                    columns = features(list(cameras.values()), image_size, hdf5)
-                    commands = set(table["command"].to_pylist())
-                    writer = opened.enter_context(
-                        EpisodeWriter(path / LEROBOT, REPO_ID, hdf5.fps, columns, commands, ROBOT)
-                    )
-                _add(writer, episode, part, image_size, hdf5)
-                episodes.append((clip_id, len(part)))
+        for clip_id, episode, part in _parts(table, open_chunk(listing, data_root, chunk)):
+            if writer is None:
+                cameras = list(episode.camera_names(hdf5.cameras).values())
+                columns = features(cameras, image_size, hdf5)
+                commands = set(table["command"].to_pylist())
+                writer = opened.enter_context(
+                    EpisodeWriter(path / LEROBOT, REPO_ID, hdf5.fps, columns, commands, ROBOT)
+                )
+            _add(writer, episode, part, image_size, hdf5)
+            episodes.append((clip_id, len(part)))
     report = _report(table, episodes)
     (path / REPORT).write_text(json.dumps(asdict(report), sort_keys=True))
 
@@ -104,6 +98,15 @@ def gapless(rows: pa.Table) -> list[pa.Table]:
     valid = rows["valid"].to_numpy().astype(np.int8)
     runs = np.flatnonzero(np.diff(valid, prepend=0, append=0)).reshape(-1, 2)
     return [rows.slice(a, b - a) for a, b in runs.tolist() if b - a >= SHORTEST_EPISODE]
+
+
+def _parts(
+    table: pa.Table, files: Iterable[tuple[str, Episode]]
+) -> Iterator[tuple[str, Episode, pa.Table]]:
+    """Clip id, file and usable rows of every episode of the data set."""
+    for clip_id, episode in files:
+        for part in gapless(table.filter(pc.field("clip_id") == clip_id)):
+            yield clip_id, episode, part
 
 
 def _join(labels: Path, actions: Path) -> pa.Table:
@@ -127,7 +130,7 @@ def _join(labels: Path, actions: Path) -> pa.Table:
 def _add(
     writer: EpisodeWriter, episode: Episode, part: pa.Table, image_size: int, hdf5: Hdf5
 ) -> None:
-    frames = np.rint(part["t0_us"].to_numpy() * (hdf5.fps / 1e6)).astype(np.int64)
+    frames = frame_numbers(part["t0_us"].to_numpy(), hdf5.fps)
     values: dict[str, NDArray[Any]] = {
         OBS_STATE: episode.state(hdf5.state)[frames],
         ACTION: action_array(part),

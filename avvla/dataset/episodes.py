@@ -31,11 +31,7 @@ def of_robot(root: Path) -> bool:
     Raises:
         UserError: there is no data set.
     """
-    path = root / "meta/info.json"
-    try:
-        return bool(json.loads(path.read_text())["robot_type"] == ROBOT)
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}): {split.REMAKE}") from None
+    return bool(_info(root, "robot_type") == ROBOT)
 
 
 def open_episodes(root: Path, episodes: Sequence[int], chunk_size: int) -> LeRobotDataset:
@@ -44,8 +40,8 @@ def open_episodes(root: Path, episodes: Sequence[int], chunk_size: int) -> LeRob
     Raises:
         UserError: files are missing or damaged.
     """
-    info = json.loads((root / "meta/info.json").read_text())
-    ahead_s = [step / info["fps"] for step in range(chunk_size)]
+    fps = _info(root, "fps")
+    ahead_s = [step / fps for step in range(chunk_size)]
     return open_data_set(root, sorted(episodes), delta_timestamps={ACTION: ahead_s})
 
 
@@ -67,6 +63,14 @@ def statistics(
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({type(error).__name__}): {split.REMAKE}") from None
     return {name: _checked(path, stored, name, features[name]) for name in (OBS_STATE, ACTION)}
+
+
+def _info(root: Path, name: str) -> Any:
+    path = root / "meta/info.json"
+    try:
+        return json.loads(path.read_text())[name]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({type(error).__name__}): {split.REMAKE}") from None
 
 
 def _checked(

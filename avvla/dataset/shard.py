@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,12 +75,22 @@ def frames_per_second(t0_stride_s: float) -> int:
 def features(image_size: int) -> dict[str, dict[str, Any]]:
     """LeRobot's description of a frame with a square image of `image_size` pixels."""
     return {
-        IMAGE: _feature("video", (image_size, image_size, 3), ["height", "width", "channels"]),
-        OBS_STATE: _feature("float32", (2,), ["v", "theta"]),
-        ACTION: _feature("float32", (HORIZON, 2), ["acceleration", "curvature"]),
-        TRAJECTORY: _feature("float32", (HORIZON, 3), ["x", "y", "yaw"]),
-        T0_US: _feature("int64", (1,), None),
+        IMAGE: square_video(image_size),
+        OBS_STATE: feature("float32", (2,), ["v", "theta"]),
+        ACTION: feature("float32", (HORIZON, 2), ["acceleration", "curvature"]),
+        TRAJECTORY: feature("float32", (HORIZON, 3), ["x", "y", "yaw"]),
+        T0_US: feature("int64", (1,), None),
     }
+
+
+def square_video(size: int) -> dict[str, Any]:
+    """LeRobot's description of a camera's square images of `size` pixels."""
+    return feature("video", (size, size, 3), ["height", "width", "channels"])
+
+
+def feature(dtype: str, shape: tuple[int, ...], names: Sequence[str] | None) -> dict[str, Any]:
+    """LeRobot's description of a feature; `names` are those of its last axis, or of a video's."""
+    return {"dtype": dtype, "shape": shape, "names": None if names is None else list(names)}
 
 
 def build_shard(
@@ -150,7 +161,3 @@ def _add_episode(writer: EpisodeWriter, part: ClipSamples) -> None:
         T0_US: part.t0_us[:, None],
     }
     writer.add({IMAGE: part.image}, values, part.command)
-
-
-def _feature(dtype: str, shape: tuple[int, ...], names: list[str] | None) -> dict[str, Any]:
-    return {"dtype": dtype, "shape": shape, "names": names}

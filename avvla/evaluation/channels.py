@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import batched
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +34,7 @@ def sheet(table: pa.Table, names: Sequence[str]) -> str:
             for name, values in zip(names, action_array(part).T.tolist(), strict=True)
         ]
         charts = [
-            line_chart(channels[first : first + PER_CHART], "time [s]", "action")
-            for first in range(0, len(channels), PER_CHART)
+            line_chart(together, "time [s]", "action") for together in batched(channels, PER_CHART)
         ]
         rows.append((clip_id, charts))
     return chart_sheet(rows)

@@ -102,9 +102,15 @@ def times_us(frames: int, fps: int) -> NDArray[np.int64]:
     return times
 
 
+def frame_numbers(t0_us: NDArray[np.int64], fps: int) -> NDArray[np.int64]:
+    """(K,) numbers of the frames at `t0_us` (K,) [us], the inverse of `times_us`."""
+    numbers: NDArray[np.int64] = np.rint(t0_us * (fps / 1e6)).astype(np.int64)
+    return numbers
+
+
 def _inspect(path: Path, name: str, hdf5: Hdf5) -> Finding:
     try:
-        with Episode(path, name) as episode:
+        with Episode.open(path, name) as episode:
             cameras = episode.camera_names(hdf5.cameras)
             return Finding(
                 path=name,

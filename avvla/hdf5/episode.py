@@ -11,10 +11,10 @@ time has a resolution of 128 s, and is not read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 import h5py
@@ -39,6 +39,9 @@ SHORTEST = 2
 KINDS = ("image", "state", "action")
 """What a frame can lack."""
 
+# What h5py lets through of a damaged file.
+_DAMAGE = (OSError, RuntimeError, LookupError, TypeError)
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -49,45 +52,49 @@ class Fault:
 
 
 class Episode:
-    """An open episode file; a context manager.
+    """What an open file holds; see `open`.
 
     Args:
-        path: where the file lies.
+        file: open for reading.
         name: what messages call it.
 
     Raises:
-        UserError: it is no whole HDF5 file, or lacks a key, or an array has another shape or type.
+        UserError: the file is damaged or lacks a key, or an array has another shape or type.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.name = name
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"{name} cannot be opened as HDF5 ({reason}): a recorder that crashed leaves a"
-                " truncated file; record the episode again or move it away"
-            ) from None
+    def __init__(self, file: h5py.File, name: str) -> None:
+        self._file, self.name = file, name
         try:
             self.frames = self._length()
             """N."""
             self.layouts = self._layouts()
             """How each camera's pictures are stored, by camera, sorted."""
-        except BaseException:
-            self._file.close()
-            raise
+        except _DAMAGE as error:
+            raise UserError(
+                f"{name} is damaged ({_line(error)}): record the episode again or move it away"
+            ) from None
 
-    def __enter__(self) -> Self:
-        return self
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, name: str) -> Iterator[Self]:
+        """The episode of a file, which is open in the block.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
+        Args:
+            path: where the file lies.
+            name: what messages call it.
+
+        Raises:
+            UserError: it is no whole HDF5 file or no episode.
+        """
+        try:
+            file = h5py.File(path, "r")
+        except OSError as error:
+            raise UserError(
+                f"{name} cannot be opened as HDF5 ({_line(error)}): a recorder that crashed leaves"
+                " a truncated file; record the episode again or move it away"
+            ) from None
+        with file:
+            yield cls(file, name)
 
     def state(self, choice: values.StateChoice) -> NDArray[np.float32]:
         """(N, D) states."""
@@ -105,8 +112,8 @@ class Episode:
         """
         try:
             stored = self._file[f"{IMAGES}/{camera}"][frame]
-        except OSError as error:  # a damaged block of compressed data
-            raise ImageError(f"a picture that cannot be read ({error})") from None
+        except _DAMAGE as error:
+            raise ImageError(f"a picture that cannot be read ({_line(error)})") from None
         return check(decode(stored) if self.layouts[camera] == "jpeg" else stored)
 
     def faults(self, settings: Hdf5) -> dict[int, Fault]:
@@ -122,12 +129,9 @@ class Episode:
             for frame in np.flatnonzero(~np.isfinite(array).all(axis=1)).tolist():
                 found.setdefault(frame, Fault(kind, f"a number of the {kind} is not finite"))
         for frame in range(self.frames):
-            for camera in cameras:
-                if frame not in found:
-                    try:
-                        self.image(camera, frame)
-                    except ImageError as error:
-                        found[frame] = Fault("image", f"{camera} has {error}")
+            fault = found.get(frame) or self._lacking_image(cameras, frame)
+            if fault is not None:
+                found[frame] = fault
         return found
 
     def camera_names(self, chosen: Mapping[str, str]) -> dict[str, str]:
@@ -152,12 +156,20 @@ class Episode:
             )
         return dict(sorted(names.items(), key=lambda item: item[1]))
 
+    def _lacking_image(self, cameras: Iterable[str], frame: int) -> Fault | None:
+        for camera in cameras:
+            try:
+                self.image(camera, frame)
+            except ImageError as error:
+                return Fault("image", f"{camera} has {error}")
+        return None
+
     def _series(self, key: str) -> NDArray[np.float32]:
         try:
             return np.asarray(self._file[key][:], np.float32)
-        except OSError as error:
+        except _DAMAGE as error:
             raise UserError(
-                f"{self.name}: {key} cannot be read ({error}): move the file away"
+                f"{self.name}: {key} cannot be read ({_line(error)}): move the file away"
             ) from None
 
     def _length(self) -> int:
@@ -206,3 +218,7 @@ class Episode:
         if not isinstance(array, h5py.Dataset):
             raise UserError(f"{self.name}: {key} is a group, expected an array: move it away")
         return array
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

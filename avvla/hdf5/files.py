@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from avvla.errors import UserError
 from avvla.hdf5.episode import Episode
 from avvla.physical_ai import manifest
 from avvla.physical_ai.manifest import Manifest
 
+SOURCE: Final = "hdf5"
+"""What a manifest calls where they come from."""
 SUFFIX = ".h5"
 REMAKE = "import the episodes again with `dvc repro --force download`"
+
+
+def holds_episodes(listing: Manifest) -> bool:
+    """Whether raw logs are episodes of a robot arm, not drives."""
+    return listing.source == SOURCE
 
 
 def clip_id_of(path: str) -> str:
@@ -31,7 +38,7 @@ def open_chunk(listing: Manifest, data_root: Path, chunk: int) -> Iterator[tuple
         problem = manifest.size_problem(file, snapshot)
         if problem is not None:
             raise UserError(f"{problem}: {REMAKE}")
-        with Episode(snapshot / file.path, file.path) as episode:
+        with Episode.open(snapshot / file.path, file.path) as episode:
             yield clip_id_of(file.path), episode
 
 

@@ -20,7 +20,7 @@ def decode(jpeg: NDArray[np.uint8]) -> NDArray[np.uint8]:
         ImageError: the bytes are no whole JPEG. A decoder would fill the missing part with grey.
     """
     content = jpeg.tobytes()
-    if len(content) <= 1:
+    if len(content) == 1:
         raise ImageError("a single byte in place of a JPEG, as when encoding it failed")
     if not (content.startswith(_BEGIN) and content.endswith(_END)):
         raise ImageError(f"{len(content)} bytes that are no whole JPEG")

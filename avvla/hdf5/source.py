@@ -8,12 +8,12 @@ and its revision names their content, so later stages need no folder but the cac
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 
+from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from avvla.cluster.store import Step, Store
@@ -21,13 +21,14 @@ from avvla.config import Hdf5
 from avvla.errors import UserError
 from avvla.files import hash_file
 from avvla.hdf5.chunk import inspect_chunk
-from avvla.hdf5.files import SUFFIX
-from avvla.hdf5.findings import Finding, FrameFault, alike, require_usable
+from avvla.hdf5.files import SOURCE, SUFFIX
+from avvla.hdf5.findings import Finding, alike, require_usable
 from avvla.physical_ai import manifest
 from avvla.physical_ai.manifest import File, Manifest
 
 REPO = "avvla/hdf5"
 FEATURE = "episode"
+_FINDINGS = TypeAdapter(list[Finding])
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,17 @@ def survey(folder: Path, hdf5: Hdf5, work: Path, workers: int) -> Survey:
         _file(folder, name, place // size)
         for place, name in enumerate(tqdm(names, "hash", unit="file", disable=None))
     )
-    members: dict[int, tuple[str, ...]] = {
-        chunk: tuple(names[first : first + size])
-        for chunk, first in enumerate(range(0, len(names), size))
-    }
-    hashes: dict[int, list[tuple[str, str]]] = {chunk: [] for chunk in members}
-    for file in files:
-        assert file.chunk is not None
-        hashes[file.chunk].append((file.path, file.sha256))
+    chunks = dict(enumerate(batched(files, size)))
+    members = {chunk: tuple(file.path for file in part) for chunk, part in chunks.items()}
+    hashes = {chunk: [(file.path, file.sha256) for file in part] for chunk, part in chunks.items()}
     step = Step(
         inspect_chunk, {"hdf5": shaping(hdf5)}, {"folder": folder, "members": members}, ".json"
     )
     kept = Store.of_stage(work, "download").results(step, hashes, workers, "inspect")
-    return Survey(folder, files, tuple(alike(_findings(kept))))
+    findings = [
+        finding for path in kept.values() for finding in _FINDINGS.validate_json(path.read_bytes())
+    ]
+    return Survey(folder, files, tuple(alike(findings)))
 
 
 def link(found: Survey, hdf5: Hdf5, data_root: Path) -> Manifest:
@@ -82,7 +81,7 @@ def link(found: Survey, hdf5: Hdf5, data_root: Path) -> Manifest:
     """
     require_usable(found.findings, hdf5.max_faulty)
     listing = Manifest(
-        source="hdf5",
+        source=SOURCE,
         repo_id=REPO,
         revision=manifest.content_revision(found.files),
         camera=None,
@@ -119,11 +118,3 @@ def _file(folder: Path, name: str, chunk: int) -> File:
         raise UserError(
             f"the file name {name!r} has characters that a manifest cannot hold: rename it"
         ) from None
-
-
-def _findings(kept: Mapping[int, Path]) -> list[Finding]:
-    return [
-        Finding(**{**entry, "faults": tuple(FrameFault(**fault) for fault in entry["faults"])})
-        for path in kept.values()
-        for entry in json.loads(path.read_text())
-    ]

@@ -72,7 +72,8 @@ def make_robot_policy(
             asks for what only a Field Agent has.
     """
     check_device(device)
-    check_widths(params, shapes)
+    _check_widths(params, shapes)
+    _check_no_drives(params)
     policy, size = params.policy, params.build.image_size
     tiny = policy.backbone.name == TINY
     camera = PolicyFeature(FeatureType.VISUAL, (3, size, size))
@@ -125,18 +126,18 @@ def check_tasks(checkpoint: Checkpoint, tasks: Sequence[str]) -> None:
             )
 
 
-def check_widths(params: Params, shapes: Shapes) -> None:
-    """Refuse a padded width that does not hold the data's, and what only a Field Agent has.
-
-    Raises:
-        UserError: so it is.
-    """
+def _check_widths(params: Params, shapes: Shapes) -> None:
+    """Refuse a padded width that does not hold the data's."""
     width = max(shapes.state, shapes.action)
     if params.policy.max_dim < width:
         raise UserError(
             f"policy.max_dim is {params.policy.max_dim}, expected {width} or more: the state has"
             f" {shapes.state} components and the action {shapes.action}; hub weights need 32"
         )
+
+
+def _check_no_drives(params: Params) -> None:
+    """Refuse what only a Field Agent has."""
     of_drives: dict[str, Any] = {
         "policy.horizon_decay_s": params.policy.horizon_decay_s,
         "policy.trajectory_loss": params.policy.trajectory_loss,

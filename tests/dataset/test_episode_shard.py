@@ -10,8 +10,9 @@ from hdf5_factory import SIZE, TASK, episodes, inputs, picture, put, put_jpeg
 from lerobot.datasets import LeRobotDataset
 
 from avvla.dataset import split
-from avvla.dataset.builder import build
+from avvla.dataset.builder import build, shards
 from avvla.dataset.episode_shard import gapless
+from avvla.dataset.shard import read_report
 from avvla.errors import UserError
 from avvla.hdf5.episode import Episode
 from avvla.hdf5.image import square
@@ -38,7 +39,7 @@ def test_a_frame_of_the_data_set_is_a_frame_of_the_file(built):
     assert metrics["dropped"] == {}
     for number, first in ((0, 0), (3, 8 + 9 + 10)):
         path = folder / f"episodes/day_{number // 2}/episode_20250101_0000{number:02d}.h5"
-        with Episode(path, "a") as episode:
+        with Episode.open(path, "a") as episode:
             for frame in (0, 4):
                 item = dataset[first + frame]
                 assert item["task"] == TASK
@@ -87,6 +88,22 @@ def test_the_same_episodes_make_the_same_bytes(built, tmp_path):
     assert contents(tmp_path, "lerobot") == contents(folder, "lerobot")
 
 
+def test_the_data_set_has_the_cameras_that_the_map_names(tmp_path):
+    paths = episodes(tmp_path / "episodes", 2)
+    put_jpeg(paths[0], "side_camera", 3, b"\0")  # not used
+    chosen = {"top_camera": "camera1", "tool_camera": "wrist"}
+    metrics = build(inputs(tmp_path, {"cameras": chosen}), tmp_path / "lerobot", 1)
+    assert metrics["dropped"] == {}
+    dataset = LeRobotDataset("a/b", root=tmp_path / "lerobot", video_backend="pyav")
+    assert dataset.meta.camera_keys == [
+        "observation.images.camera1",
+        "observation.images.wrist",
+    ]
+    for name, camera in (("camera1", 2), ("wrist", 1)):
+        colour = dataset[2][f"observation.images.{name}"][:, SIZE // 2 :].mean(dim=(1, 2))
+        assert colour.argmax() == camera
+
+
 @pytest.fixture
 def faulty(tmp_path):
     """Two episodes of 8 and 9 frames; the first has gaps that leave 3, 1 and 2 of its frames."""
@@ -108,6 +125,14 @@ def test_a_frame_that_cannot_be_used_ends_its_episode(faulty, tmp_path):
     sides = [side for side in (parts.train, parts.validation) if first in side.clips]
     assert [side.clips for side in sides] == [(first, first)]
     assert sides[0].episodes == (0, 1)
+
+
+def test_no_seed_parts_the_episodes_of_a_file(faulty):
+    (report,) = [read_report(folder) for folder in shards(faulty, 1)]
+    assert report.frames == [3, 2, 9]
+    for seed in range(20):
+        parts = split.split_clips(report.clips, report.groups, 0.25, seed)
+        assert sorted([parts.train.episodes, parts.validation.episodes]) == [(0, 1), (2,)]
 
 
 def test_a_picture_lost_after_its_actions_were_taken_is_told(tmp_path):

@@ -7,7 +7,7 @@ from hdf5_factory import episodes, put, put_jpeg
 from avvla.cluster.fingerprint import ROOT, imports
 from avvla.config import Hdf5
 from avvla.hdf5 import source, summary
-from avvla.hdf5.chunk import ACTIONS, LABELS, action_chunk, label_chunk, times_us
+from avvla.hdf5.chunk import ACTIONS, LABELS, action_chunk, frame_numbers, label_chunk, times_us
 from avvla.hdf5.episode import Episode
 from avvla.hdf5.values import JOINTS
 
@@ -45,7 +45,7 @@ def test_actions_have_a_row_for_each_frame_and_say_what_it_lacks(logs, tmp_path,
     action_chunk(0, path, hdf5=Hdf5(action=choice), **logs)
     table = pq.read_table(path)
     assert table.schema.equals(ACTIONS)
-    with Episode(tmp_path / "episodes/day_0/episode_20250101_000000.h5", "a") as episode:
+    with Episode.open(tmp_path / "episodes/day_0/episode_20250101_000000.h5", "a") as episode:
         np.testing.assert_array_equal(summary.action_array(table)[:8], episode.action(choice))
     wrong = table.filter(pc.invert(table["valid"]))
     told = wrong.select(["clip_id", "t0_us", "reason"]).to_pylist()
@@ -73,3 +73,9 @@ def test_statistics_are_of_the_usable_frames(logs, tmp_path):
 def test_times_are_the_frame_number_over_the_rate():
     assert times_us(4, 15).tolist() == [0, 66_667, 133_333, 200_000]
     assert times_us(3, 30).dtype == np.int64
+
+
+@pytest.mark.parametrize("fps", [1, 7, 15, 30, 120, 1000])
+def test_a_time_leads_back_to_its_frame(fps):
+    frames = np.arange(100_000)
+    np.testing.assert_array_equal(frame_numbers(times_us(100_000, fps), fps), frames)

@@ -17,7 +17,7 @@ def layout(request):
 
 
 def opened(path):
-    return Episode(path, path.name)
+    return Episode.open(path, path.name)
 
 
 def test_both_layouts_give_the_pictures_in_rgb(tmp_path, layout):
@@ -121,8 +121,23 @@ def test_a_number_that_is_not_finite_is_told(tmp_path, value):
 def test_a_truncated_file_is_one_line(tmp_path, layout, share):
     path = episode(tmp_path / "a.h5", layout=layout)
     truncate(path, share)
-    with pytest.raises(UserError, match=r"a\.h5 cannot be opened as HDF5 \(.*crashed leaves"):
-        opened(path)
+    with (
+        pytest.raises(UserError, match=r"a\.h5 cannot be opened as HDF5 \(.*crashed leaves"),
+        opened(path),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("signature", [b"TREE", b"HEAP", b"SNOD"])
+def test_a_file_whose_groups_are_damaged_is_one_line(tmp_path, signature):
+    path = episode(tmp_path / "a.h5")
+    path.write_bytes(path.read_bytes().replace(signature, b"\0\0\0\0"))
+    with (
+        pytest.raises(UserError, match=r"a\.h5 is damaged \(.*move it away") as error,
+        opened(path),
+    ):
+        pass
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -143,13 +158,16 @@ def test_a_truncated_file_is_one_line(tmp_path, layout, share):
     ],
 )
 def test_keys_and_shapes_are_checked(tmp_path, change, told):
-    with pytest.raises(UserError, match=told):
-        opened(episode(tmp_path / "a.h5", change=change))
+    with pytest.raises(UserError, match=told), opened(episode(tmp_path / "a.h5", change=change)):
+        pass
 
 
 def test_one_frame_is_no_episode(tmp_path):
-    with pytest.raises(UserError, match="has 1 frames, expected 2 or more"):
-        opened(episode(tmp_path / "a.h5", frames=1))
+    with (
+        pytest.raises(UserError, match="has 1 frames, expected 2 or more"),
+        opened(episode(tmp_path / "a.h5", frames=1)),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -167,23 +185,26 @@ def test_pictures_of_another_shape_are_refused(tmp_path, array):
     with h5py.File(path, "r+") as file:
         del file[f"{IMAGES}/top_camera"]
         file[f"{IMAGES}/top_camera"] = array
-    with pytest.raises(UserError, match=r"images/top_camera is .*, expected 8 JPEGs or"):
-        opened(path)
+    with (
+        pytest.raises(UserError, match=r"images/top_camera is .*, expected 8 JPEGs or"),
+        opened(path),
+    ):
+        pass
 
 
 def test_an_episode_without_cameras_is_refused(tmp_path):
     path = episode(tmp_path / "a.h5", cameras=())
-    with pytest.raises(UserError, match="has no observations/images"):
-        opened(path)
+    with pytest.raises(UserError, match="has no observations/images"), opened(path):
+        pass
     with h5py.File(path, "r+") as file:
         file.create_group(IMAGES)
-    with pytest.raises(UserError, match="has no camera in observations/images"):
-        opened(path)
+    with pytest.raises(UserError, match="has no camera in observations/images"), opened(path):
+        pass
 
 
 def test_a_group_in_place_of_an_array_is_refused(tmp_path):
     path = episode(tmp_path / "a.h5", change={"action": None})
     with h5py.File(path, "r+") as file:
         file.create_group("action")
-    with pytest.raises(UserError, match="action is a group, expected an array"):
-        opened(path)
+    with pytest.raises(UserError, match="action is a group, expected an array"), opened(path):
+        pass

@@ -32,7 +32,7 @@ def test_a_jpeg_that_ends_early_is_not_filled_with_grey(share):
     ("content", "told"),
     [
         (b"\0", "a single byte in place of a JPEG"),
-        (b"", "a single byte in place of a JPEG"),
+        (b"", "0 bytes that are no whole JPEG"),
         (b"\xff\xd8\xff\xd9", "4 bytes that cannot be decoded"),
     ],
 )

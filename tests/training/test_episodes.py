@@ -77,6 +77,19 @@ def test_actions_past_the_episode_s_end_do_not_count(root):
     assert abs(loss() - before) > 1.0
 
 
+def test_the_error_is_of_actions_within_the_episode_in_their_units(root, monkeypatch):
+    checkpoint = Episodes(params(), root, [0], "cpu", MODEL).checkpoint
+    deviation = torch.tensor(json.loads((root / "meta/stats.json").read_text())["action"]["std"])
+
+    def plan(batch, _):
+        """One deviation beside the truth, far away past the episode's end."""
+        return torch.where(batch["action_is_pad"][..., None], 1e6, batch["action"] + 1.0)
+
+    monkeypatch.setattr(checkpoint.policy, "predict_action_chunk", plan)
+    found = judge(checkpoint, open_episodes(root, [0], 50), 7)
+    assert found["validation_action_error"] == pytest.approx(deviation.mean().item(), rel=1e-3)
+
+
 def test_a_part_of_a_batch_is_read_alone(root):
     workload = Episodes(params(), root, [0, 1], "cpu", MODEL)
     assert workload.episode.tolist() == [0] * 8 + [1] * 9
