@@ -58,7 +58,7 @@ def fetch(
     policies = (layout.EXPERT, layout.STUDENT) if wanted.student else (layout.EXPERT,)
     chosen: dict[str, int] = {}
     passed_over: dict[str, str] = {}
-    number = {session: i for i, session in enumerate(drives)}
+    numbers = {session: i for i, session in enumerate(drives)}
     for session in _candidates(wanted.sessions, drives):
         if len(chosen) == wanted.drives and not wanted.sessions:
             break
@@ -68,7 +68,7 @@ def fetch(
         if problem:
             passed_over[session] = problem
         else:
-            chosen[session] = number[session]
+            chosen[session] = numbers[session]
     _check(chosen, passed_over, dataset)
     files = {number: files_of(drives[session]) for session, number in chosen.items()}
     transfer.bring_chunks(files, workers)
