@@ -128,6 +128,18 @@ def test_a_chunk_that_is_not_labelled_yet_is_an_error(project):
         project.label("")
 
 
+@pytest.mark.parametrize(
+    ("source", "told"), [("l2d", "lists drives of L2D"), ("hdf5", "lists episodes of a robot arm")]
+)
+def test_export_refuses_what_alpamayo_cannot_read(project, capsys, source, told):
+    manifest.save(project.listing.model_copy(update={"source": source}), cli.MANIFEST)
+    assert cli.main(["labels", "export", "--output", "windows.parquet"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert ": set " in line
+    assert not Path("windows.parquet").exists()
+
+
 def test_export_needs_a_manifest_and_a_t0_that_alpamayo_takes(project, capsys):
     params = Params.model_validate({"dataset": {"t0_start_s": 1.6}})
     Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
