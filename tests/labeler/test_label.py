@@ -202,6 +202,16 @@ def test_a_chunk_is_written_without_the_clip_that_cannot_be_read(setting):
     assert not list(setting.folder.glob("out/clips/*.failed"))
 
 
+def test_a_clip_that_has_texts_for_other_t0_is_made_again(setting):
+    setting.asked[1:].to_parquet(setting.windows, index=False)
+    assert setting.run("out") == 0
+    setting.asked.to_parquet(setting.windows, index=False)
+    assert setting.run("out") == 0
+    assert setting.summary("out")["kept"] == 4
+    assert setting.run("whole") == 0
+    assert setting.tables("out") == setting.tables("whole")
+
+
 @pytest.mark.parametrize("damage", ["empty", "garbage", "cut", "a bit of a text"])
 def test_a_damaged_clip_file_is_made_again(setting, damage):
     assert setting.run("out") == 0
