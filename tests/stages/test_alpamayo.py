@@ -14,6 +14,7 @@ from factory import contents, data_set, recordings
 from avvla import cli
 from avvla.config import Params
 from avvla.errors import UserError
+from avvla.files import hash_file
 from avvla.physical_ai import manifest
 
 STAGES = Path(__file__).parents[2] / "stages"
@@ -77,7 +78,8 @@ def test_the_texts_of_the_labeller_become_labels(project, capsys):
     assert set(rows["source"]) == {"alpamayo"}
     # What was driven is no stop, whatever the text says.
     assert not rows["consistent"][rows["command"] == "Stop"].any()
-    assert tables[0].attrs.keys() == {"texts_sha256"}
+    for chunk, table in enumerate(tables):
+        assert table.attrs == {"texts_sha256": hash_file(TEXTS / f"chunk_{chunk:04d}.parquet")}
     assert tables[0].attrs != tables[1].attrs
     metrics = json.loads(Path("results/label/metrics.json").read_text())
     assert metrics["n"] == 12
