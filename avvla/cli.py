@@ -253,13 +253,18 @@ def _export(arguments: argparse.Namespace) -> int:
     from avvla import host
     from avvla.files import replacing
     from avvla.labels.alpamayo import asked
+    from avvla.logs.source import open_logs
     from avvla.params import load_params
     from avvla.physical_ai import manifest
-    from avvla.physical_ai.reader import Clips
 
     listing, grid = manifest.load(MANIFEST), load_params().dataset
-    clips = Clips(listing, host.data_root())
-    table = asked(clips, listing.chunks, grid.t0_start_s, grid.t0_stride_s)
+    if listing.source == "l2d":
+        raise UserError(
+            f"{MANIFEST} lists drives of L2D, and Alpamayo's labeller reads NVIDIA's layout alone:"
+            " set label.source to instruction, kinematic or fixed"
+        )
+    logs = open_logs(listing, host.data_root())
+    table = asked(logs, listing.chunks, grid.t0_start_s, grid.t0_stride_s)
     with replacing(arguments.output) as temporary:
         table.to_parquet(temporary, index=False)
     print(

@@ -112,7 +112,7 @@ def data_set(data_root: Path, drives: Sequence[Drive] = DRIVES) -> Path:
             dataset.save_episode(parallel_encoding=False)
             sessions.append(drive.session)
     dataset.finalize()
-    table = root / "meta/episodes/chunk-000/file-000.parquet"
+    table = root / EPISODES
     episodes = pd.read_parquet(table)
     episodes["session_id"] = sessions
     episodes["canonical_name"] = [f"Niro110-HQ/{session}" for session in sessions]

@@ -111,6 +111,8 @@ def headline(verdicts: Sequence[Verdict]) -> str:
 
 def sentences(verdicts: Sequence[Verdict], open_loop: Mapping[str, Any]) -> list[str]:
     """What drives, what does not, whether the picture is used, and how well it plans."""
+    if not verdicts:
+        return [NOT_DRIVEN, _planning(open_loop)]
     told = []
     for word, begin in (("drives", "Drives"), ("in part", "Drives in part"), ("fails", "Fails")):
         listed = [
@@ -122,8 +124,6 @@ def sentences(verdicts: Sequence[Verdict], open_loop: Mapping[str, Any]) -> list
         ]
         if listed:
             told.append(f"{begin}: {'; '.join(listed)}.")
-    if not verdicts:
-        return [NOT_DRIVEN, _planning(open_loop)]
     return [*told, _picture(verdicts), _planning(open_loop)]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from avvla.errors import UserError
 from avvla.l2d.frames import Frames
-from avvla.l2d.path import KMH_PER_MPS, gps_disagrees, integrate, yaw_of_heading
+from avvla.l2d.path import gps_disagrees, integrate, mps_of_kmh, yaw_of_heading
 from avvla.window import WINDOW_US
 
 CLIP_US = 20_000_000
@@ -116,18 +116,16 @@ def cut(session: str, frames: Frames) -> dict[str, Clip]:
     gaps = np.flatnonzero(np.diff(frames.time_us) > LARGEST_GAP_US) + 1
     stretches = (frames.take(places) for places in np.split(np.arange(len(frames.time_us)), gaps))
     parts = (part for stretch in stretches if len(stretch.time_us) for part in _cut(stretch))
-    return {
-        clip_id: Clip(clip_id, *part)
-        for clip_id, part in ((f"{session}.{i:04d}", part) for i, part in enumerate(parts))
-    }
+    clips = (Clip(f"{session}.{i:04d}", *part) for i, part in enumerate(parts))
+    return {clip.clip_id: clip for clip in clips}
 
 
 def _cut(stretch: Frames) -> Iterator[tuple[Frames, Motion, str]]:
     """The parts of a stretch of M frames: their frames, the motion of all, and their problems."""
     time_us, since_us = stretch.time_us, stretch.time_us - stretch.time_us[0]
-    speed, heading, latitude, longitude = stretch.vehicle.T
-    finite = np.isfinite(speed) & np.isfinite(heading)
-    speed = np.where(finite, speed, 0.0) / KMH_PER_MPS
+    speed_kmh, heading, latitude, longitude = stretch.vehicle.T
+    finite = np.isfinite(speed_kmh) & np.isfinite(heading)
+    speed = mps_of_kmh(np.where(finite, speed_kmh, 0.0))
     yaw = yaw_of_heading(np.where(finite, heading, 0.0))
     motion = Motion(time_us, integrate(since_us / 1e6, speed, yaw), yaw, speed)
     begins = np.flatnonzero(np.diff(since_us // CLIP_US, prepend=-1)).tolist()

@@ -57,7 +57,7 @@ def fetch(
     policies = (layout.EXPERT, layout.STUDENT) if wanted.student else (layout.EXPERT,)
     chosen: dict[str, int] = {}
     passed_over: dict[str, str] = {}
-    number = {session: i for i, session in enumerate(drives)}
+    numbers = {session: i for i, session in enumerate(drives)}
     for session in _candidates(wanted.sessions, drives):
         if len(chosen) == wanted.drives and not wanted.sessions:
             break
@@ -67,7 +67,7 @@ def fetch(
         if problem:
             passed_over[session] = problem
         else:
-            chosen[session] = number[session]
+            chosen[session] = numbers[session]
     _check(chosen, passed_over, dataset)
     paths = {number: files_of(drives[session]) for session, number in chosen.items()}
     files = (*metadata, *transfer.bring_chunks(paths, workers))

@@ -18,6 +18,8 @@ from avvla.l2d import layout
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException)
 """What pyarrow, json and plain indexing let through of damaged files."""
 
+_ANOTHER_COMMIT = "set dataset.l2d.revision to a commit of a release from R2 on"
+
 
 @dataclass(frozen=True)
 class Info:
@@ -56,17 +58,18 @@ def read_info(snapshot: Path, camera: str) -> Info:
         version, fps, features = info["codebase_version"], info["fps"], info["features"]
         if not version.startswith("v3."):
             raise UserError(
-                f"{path} is of LeRobot's version {version}, expected v3: set dataset.l2d.revision"
-                " to a commit of a release from R2 on"
+                f"{path} is of LeRobot's version {version}, expected v3: {_ANOTHER_COMMIT}"
             )
         if fps != layout.FPS:
-            raise UserError(f"{path} has {fps} frames a second, expected {layout.FPS}")
+            raise UserError(
+                f"{path} has {fps} frames a second, expected {layout.FPS}: {_ANOTHER_COMMIT}"
+            )
         cameras = sorted(name for name, it in features.items() if it["dtype"] == "video")
         if camera not in cameras:
             raise UserError(f"dataset.camera is {camera!r}, {path} has {', '.join(cameras)}")
         lacking = sorted(set(layout.STATE_COLUMNS) - set(features))
         if lacking:
-            raise UserError(f"{path} lacks the features {', '.join(lacking)}")
+            raise UserError(f"{path} lacks the features {', '.join(lacking)}: {_ANOTHER_COMMIT}")
         axes = _names(features[layout.VEHICLE])
         size = dict(zip(_names(features[camera]), features[camera]["shape"], strict=True))
         return Info(
@@ -95,12 +98,12 @@ def read_drives(snapshot: Path, paths: Iterable[str], camera: str) -> dict[str, 
     if not tables:
         raise UserError(f"{snapshot} has no tables in {layout.EPISODES}, expected one or more")
     rows = pd.concat(tables).sort_values(layout.EPISODE, kind="stable")
-    without = rows[rows[layout.SESSION].isna() | (rows[layout.SESSION] == "")]
-    if len(without) or rows.isna().any(axis=None):
-        first = int(rows[rows.isna().any(axis=1) | (rows[layout.SESSION] == "")].iloc[0, 0])
+    incomplete = rows[rows.isna().any(axis=1) | (rows[layout.SESSION] == "")]
+    if len(incomplete):
         raise UserError(
-            f"episode {first} of {snapshot} lacks its {layout.SESSION}, file or time in the video:"
-            " without its drive the split would leak"
+            f"episode {incomplete.iloc[0][layout.EPISODE]} of {snapshot} lacks its"
+            f" {layout.SESSION}, file or time in the video, and without its drive the split would"
+            f" leak: {_ANOTHER_COMMIT}"
         )
     drives: dict[str, list[Episode]] = {}
     for index, session, chunk, file, video_chunk, video_file, start in rows[columns].itertuples(
@@ -126,7 +129,7 @@ def read_table(path: Path, columns: list[str], episodes: list[int] | None = None
     try:
         lacking = sorted(set(columns) - set(pq.read_schema(path).names))
         if lacking:
-            raise UserError(f"{path} lacks the columns {', '.join(lacking)}")
+            raise UserError(f"{path} lacks the columns {', '.join(lacking)}: {_ANOTHER_COMMIT}")
         chosen = None if episodes is None else [(layout.EPISODE, "in", episodes)]
         return pq.read_table(path, columns=columns, filters=chosen).select(columns)
     except UNREADABLE as error:

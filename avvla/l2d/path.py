@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-KMH_PER_MPS = 3.6
 EARTH_RADIUS_M = 6_371_000.0
 SPAN = 50
 TOLERANCE_M = 5.0
 TOLERANCE = 0.3
+
+
+def mps_of_kmh(speed_kmh: FloatArray) -> FloatArray:
+    """Speeds (N,) [m/s] of speeds (N,) [km/h]."""
+    return speed_kmh / 3.6
 
 
 def yaw_of_heading(heading_deg: FloatArray) -> FloatArray:

@@ -162,7 +162,9 @@ class Drives:
 
     def _episodes(self, session: str) -> list[Episode]:
         if session not in self._reading.drives or session not in self._drives:
-            raise UserError(f"drive {session} is not in the manifest or not in its metadata")
+            raise UserError(
+                f"drive {session} is not in the manifest or not in its metadata: {manifest.REMAKE}"
+            )
         return self._drives[session]
 
     def _clips(self, session: str) -> dict[str, Clip]:

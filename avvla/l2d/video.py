@@ -58,6 +58,6 @@ def _pixels(frame: av.VideoFrame, path: Path, shape: tuple[int, int]) -> NDArray
     if (frame.height, frame.width) != shape:
         raise UserError(
             f"{path} has images of {frame.width} x {frame.height} px, info.json tells"
-            f" {shape[1]} x {shape[0]}"
+            f" {shape[1]} x {shape[0]}: check it with `avvla data verify`"
         )
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

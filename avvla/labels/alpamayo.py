@@ -65,9 +65,7 @@ class Texts:
     """By clip (t0 [us], text), by time and sample."""
 
 
-def asked(
-    clips: Logs, chunks: Sequence[int], t0_start_s: float, t0_stride_s: float
-) -> pd.DataFrame:
+def asked(logs: Logs, chunks: Sequence[int], t0_start_s: float, t0_stride_s: float) -> pd.DataFrame:
     """What the labeller is asked for: every t0 of `chunks`, sorted.
 
     Raises:
@@ -81,8 +79,8 @@ def asked(
     parts = [
         pd.DataFrame({"clip_id": clip, "chunk": chunk, "t0_us": t0_us})
         for chunk in chunks
-        for clip in clips.clip_ids(chunk)
-        if len(t0_us := clips.t0_grid(clip, t0_start_s, t0_stride_s))
+        for clip in logs.clip_ids(chunk)
+        if len(t0_us := logs.t0_grid(clip, t0_start_s, t0_stride_s))
     ]
     if not parts:
         raise UserError(f"no clip has a t0 from {t0_start_s} s on: lower dataset.t0_start_s")
@@ -141,7 +139,10 @@ def read(path: Path) -> Texts:
         raise UserError(f"{path} has clip {clip_id} at {t0_us} us twice: {_REMAKE}")
     models = rows[["model", "model_revision"]].drop_duplicates()
     if len(models) != 1:
-        raise UserError(f"{path} has texts of {len(models)} models, expected those of one")
+        raise UserError(
+            f"{path} has texts of {len(models)} models, expected those of one: {_REMAKE}, with"
+            " another --output"
+        )
     return Texts(
         hashlib.sha256(content).hexdigest(),
         {

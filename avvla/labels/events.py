@@ -1,12 +1,12 @@
 """Texts recorded with a clip: the event that is in force at t0, and what it asks for.
 
-An event is (time [us], text), the text one that `avvla.labels.coc` reads. In force is the last
-event at or before t0. Three sources are made of events, and differ in how far they are believed:
+An event is (time [us], text). In force is the last event at or before t0. Three sources are made of
+events, and differ in who reads the text and how far it is believed:
 
-    scenario       the expert was told each text and drove by it: a text that is no command, or a
-                   t0 without one, is an error
-    ood_reasoning  texts written about real driving, for few clips: what says nothing about a t0
-                   is "Follow the lane" with confidence 0, with the reason
+    scenario       the expert was told each text and drove by it: a text that `avvla.labels.coc`
+                   reads as no command, or a t0 without one, is an error
+    ood_reasoning  texts written about real driving, for few clips, read by `avvla.labels.coc`: what
+                   says nothing about a t0 is "Follow the lane" with confidence 0, with the reason
     instruction    what a navigator told about the way ahead, read by `avvla.labels.directions`
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from avvla.labels.alpamayo import written
 from avvla.labels.coc import UNKNOWN_SENTENCE
 from avvla.labels.directions import NO_MANOEUVRE
-from avvla.labels.events import directed, explained, told
+from avvla.labels.events import Events, directed, explained, told
 from avvla.labels.instruction import CLASSES, Instruction
 from avvla.labels.kinematic import consistent, label_windows, motion
 from avvla.labels.taxonomy import command
@@ -34,7 +33,7 @@ def label_rows(
     xy: NDArray[np.float64],
     yaw: NDArray[np.float64],
     speed: NDArray[np.float64],
-    events: Sequence[tuple[int, str]] = (),
+    events: Events = (),
 ) -> pd.DataFrame:
     """Label the windows of one clip.
 

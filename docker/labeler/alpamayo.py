@@ -24,21 +24,16 @@ TOP_P, TEMPERATURE, MAX_TOKENS = 0.98, 0.6, 256
 
 
 class Release(NamedTuple):
-    """Where the code of a released model is."""
+    """Where the code of a released model is: `model_class` in `<package>.models.<package>`."""
 
     package: str
-    module: str
     model_class: str
     names_cameras: bool
 
 
 RELEASES = {
-    "nvidia/Alpamayo-R1-10B": Release(
-        "alpamayo_r1", "alpamayo_r1.models.alpamayo_r1", "AlpamayoR1", False
-    ),
-    "nvidia/Alpamayo-1.5-10B": Release(
-        "alpamayo1_5", "alpamayo1_5.models.alpamayo1_5", "Alpamayo1_5", True
-    ),
+    "nvidia/Alpamayo-R1-10B": Release("alpamayo_r1", "AlpamayoR1", names_cameras=False),
+    "nvidia/Alpamayo-1.5-10B": Release("alpamayo1_5", "Alpamayo1_5", names_cameras=True),
 }
 
 
@@ -54,10 +49,10 @@ class Answer(NamedTuple):
 class Alpamayo:
     """A model on a device."""
 
-    def __init__(self, model: Any, package: str, names_cameras: bool, device: str) -> None:
-        self._model, self._names_cameras, self._device = model, names_cameras, device
-        self._helper: ModuleType = importlib.import_module(f"{package}.helper")
-        loader = importlib.import_module(f"{package}.load_physical_aiavdataset")
+    def __init__(self, model: Any, release: Release, device: str) -> None:
+        self._model, self._release, self._device = model, release, device
+        self._helper: ModuleType = importlib.import_module(f"{release.package}.helper")
+        loader = importlib.import_module(f"{release.package}.load_physical_aiavdataset")
         self._read = loader.load_physical_aiavdataset
         self._processor = self._helper.get_processor(model.tokenizer)
 
@@ -74,7 +69,7 @@ class Alpamayo:
         """
         import torch
 
-        named = {"camera_indices": data["camera_indices"]} if self._names_cameras else {}
+        named = {"camera_indices": data["camera_indices"]} if self._release.names_cameras else {}
         messages = self._helper.create_message(data["image_frames"].flatten(0, 1), **named)
         inputs = self._processor.apply_chat_template(
             messages,
@@ -147,12 +142,10 @@ def load(model_id: str, revision: str, quantise: int | None, device: str) -> Alp
             else BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.bfloat16)
         )
     try:
-        model_class = getattr(importlib.import_module(release.module), release.model_class)
-        model = model_class.from_pretrained(model_id, **settings)
+        module = importlib.import_module(f"{release.package}.models.{release.package}")
+        model = getattr(module, release.model_class).from_pretrained(model_id, **settings)
         # bitsandbytes has put a quantised model on the GPU already and lets nobody move it.
-        return Alpamayo(
-            model if quantise else model.to(device), release.package, release.names_cameras, device
-        )
+        return Alpamayo(model if quantise else model.to(device), release, device)
     except ImportError as error:
         raise LabelError(f"{line_of(error)}: fill the environment with install.sh") from None
     except OSError as error:

@@ -75,7 +75,9 @@ def read_windows(path: Path) -> Windows:
             raise LabelError(f"{path} names a clip {row['clip_id']!r}, expected a UUID: {_EXPORT}")
         times = asked.setdefault(row["chunk"], {}).setdefault(row["clip_id"], [])
         if times[-1:] == [row["t0_us"]]:
-            raise LabelError(f"{path} asks twice for clip {row['clip_id']} at {row['t0_us']} us")
+            raise LabelError(
+                f"{path} asks twice for clip {row['clip_id']} at {row['t0_us']} us: {_EXPORT}"
+            )
         times.append(row["t0_us"])
     if not asked:
         raise LabelError(f"{path} asks for nothing: {_EXPORT}")

@@ -85,7 +85,9 @@ def test_the_state_is_float32_as_it_is_stored(whole):
 @pytest.mark.parametrize("name", layout.STATE_COLUMNS)
 def test_a_missing_column_is_named(copy, name):
     copy.change(DATA, lambda table: table.drop(columns=[name]))
-    with pytest.raises(UserError, match=rf"{DATA} lacks the columns {name}$"):
+    with pytest.raises(
+        UserError, match=rf"{DATA} lacks the columns {name}: set dataset\.l2d\.revision"
+    ):
         frames_of(copy)
 
 

@@ -32,9 +32,12 @@ def test_places_and_size_are_read_by_name(copy):
     ("change", "message"),
     [
         (lambda it: it.update(codebase_version="v2.1"), r"version v2\.1, expected v3.*revision"),
-        (lambda it: it.update(fps=30), r"30 frames a second, expected 10"),
+        (lambda it: it.update(fps=30), r"30 frames a second, expected 10: set .*revision"),
         (lambda it: it["features"].pop(FRONT), r"dataset\.camera is .*front_left', .* has .*rear"),
-        (lambda it: it["features"].pop(layout.POLICY), r"lacks the features task\.policy"),
+        (
+            lambda it: it["features"].pop(layout.POLICY),
+            r"lacks the features task\.policy: set .*revision",
+        ),
         (lambda it: it.pop("features"), r"info\.json cannot be read"),
         (lambda it: it["features"][layout.VEHICLE].update(names=["speed"]), r"cannot be read"),
         (lambda it: it["features"][layout.VEHICLE].update(names=None), r"cannot be read"),
@@ -86,7 +89,9 @@ def test_an_episode_without_its_drive_is_refused(copy, session):
         return table
 
     copy.change(EPISODES, forget)
-    with pytest.raises(UserError, match=r"episode 5 .* lacks its session_id.*would leak"):
+    with pytest.raises(
+        UserError, match=r"episode 5 .* lacks its session_id.*would leak: set .*revision"
+    ):
         read_drives(copy.snapshot, [EPISODES], FRONT)
 
 
@@ -99,6 +104,17 @@ def test_an_episode_without_its_video_is_refused(copy):
 
     copy.change(EPISODES, forget)
     with pytest.raises(UserError, match=r"episode 7 .* lacks its session_id, file or time"):
+        read_drives(copy.snapshot, [EPISODES], FRONT)
+
+
+def test_an_episode_without_its_number_is_refused(copy):
+    def forget(table):
+        numbers = table[layout.EPISODE].astype("Int64")
+        numbers.iloc[3] = None
+        return table.assign(**{layout.EPISODE: numbers})
+
+    copy.change(EPISODES, forget)
+    with pytest.raises(UserError, match=r"episode <NA> .* lacks its session_id, file or time"):
         read_drives(copy.snapshot, [EPISODES], FRONT)
 
 

@@ -14,6 +14,7 @@ from factory import contents, data_set, recordings
 from avvla import cli
 from avvla.config import Params
 from avvla.errors import UserError
+from avvla.files import hash_file
 from avvla.physical_ai import manifest
 
 STAGES = Path(__file__).parents[2] / "stages"
@@ -77,7 +78,8 @@ def test_the_texts_of_the_labeller_become_labels(project, capsys):
     assert set(rows["source"]) == {"alpamayo"}
     # What was driven is no stop, whatever the text says.
     assert not rows["consistent"][rows["command"] == "Stop"].any()
-    assert tables[0].attrs.keys() == {"texts_sha256"}
+    for chunk, table in enumerate(tables):
+        assert table.attrs == {"texts_sha256": hash_file(TEXTS / f"chunk_{chunk:04d}.parquet")}
     assert tables[0].attrs != tables[1].attrs
     metrics = json.loads(Path("results/label/metrics.json").read_text())
     assert metrics["n"] == 12
@@ -126,6 +128,18 @@ def test_a_chunk_that_is_not_labelled_yet_is_an_error(project):
     project.ask("--shard", "1/3")
     with pytest.raises(UserError, match="lacks 2 of 2 tables, chunk_0000"):
         project.label("")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"), [("l2d", "lists drives of L2D"), ("hdf5", "lists episodes of a robot arm")]
+)
+def test_export_refuses_what_alpamayo_cannot_read(project, capsys, source, told):
+    manifest.save(project.listing.model_copy(update={"source": source}), cli.MANIFEST)
+    assert cli.main(["labels", "export", "--output", "windows.parquet"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert ": set " in line
+    assert not Path("windows.parquet").exists()
 
 
 def test_export_needs_a_manifest_and_a_t0_that_alpamayo_takes(project, capsys):
