@@ -16,6 +16,7 @@ from l2d_factory import (
     HEIGHT,
     VIDEO,
     WIDTH,
+    AreThere,
     brightness,
     data_set,
     state,
@@ -26,7 +27,6 @@ from avvla.l2d import layout
 from avvla.l2d.clip import GPS_DISAGREES, NOT_FINITE
 from avvla.l2d.reader import Drives
 from avvla.logs.source import open_logs
-from avvla.physical_ai import manifest
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_what_cannot_be_used_is_missing_with_its_reason(copy):
 
     listing = copy.fetch()
     copy.change(DATA, spoil)
-    files = manifest.describe(copy.snapshot, [file.path for file in listing.files], layout.parse)
+    files = AreThere(copy.snapshot).bring(file.path for file in listing.files)
     reader = Drives(listing.model_copy(update={"files": files}), copy.root)
     assert reader.missing(0) == {f"{DRIVES[0].session}.0000": NOT_FINITE}
     assert reader.missing(1) == {f"{DRIVES[1].session}.0000": GPS_DISAGREES}
