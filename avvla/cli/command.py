@@ -1,0 +1,29 @@
+"""Groups and commands as all of them are declared."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Group = argparse._SubParsersAction[argparse.ArgumentParser]
+
+MANIFEST = Path("data/manifest.json")
+LABELS = Path("data/labels")
+
+
+def add_group(parent: Group, name: str, summary: str) -> Group:
+    """A group of commands."""
+    parser = parent.add_parser(name, help=summary, description=f"{name}: {summary}")
+    return parser.add_subparsers(metavar="command", required=True)
+
+
+def add_command(
+    parent: Group, name: str, summary: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    """A command; `run` returns its exit code."""
+    parser = parent.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(run=run)
+    return parser

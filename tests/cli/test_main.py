@@ -1,0 +1,116 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from avvla import cli
+from avvla.errors import UserError
+
+DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf5")]
+LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
+COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS]
+HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
+
+
+def fails(call: object) -> None:
+    raise AssertionError(call)
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS])
+def test_help_of_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, "--help"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith(" ".join(["usage: avvla", *command]))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["docter"],
+        ["actions"],
+        ["actions", "fits"],
+        ["actions", "fit"],
+        ["actions", "fit", "--input", "a", "--output", "b", "--integrator", "rk4"],
+        ["doctor", "--verbose"],
+        ["data", "verify", "extra"],
+        ["data", "import-hdf5"],
+        ["labels", "review"],
+        ["labels", "review", "--output", "a.html", "--samples", "few"],
+        ["labels", "agreement"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("usage: avvla")
+    assert "error: " in captured.err.splitlines()[-1]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, json\n"
+        "from avvla import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    modules = {name.split(".")[0] for name in json.loads(done.stderr)}
+    assert "argparse" in modules
+    assert not modules & HEAVY
+
+
+def test_a_user_error_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_: object) -> int:
+        raise UserError("no such\nfile")
+
+    monkeypatch.setattr("avvla.cli.doctor._doctor", run)
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr() == ("", "avvla: no such file\n")
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avvla.cli.doctor._doctor", fails)
+    with pytest.raises(AssertionError):
+        cli.main(["doctor"])
+
+
+def test_an_interrupt_exits_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("avvla.cli.doctor._doctor", run)
+    assert cli.main(["doctor"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_left_is_no_error() -> None:
+    script = (
+        "import sys\n"
+        "from avvla import cli\n"
+        "def run(_):\n"
+        "    print('x' * 1_000_000)\n"
+        "    return 0\n"
+        "cli.doctor._doctor = run\n"
+        "sys.exit(cli.main(['doctor']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
