@@ -14,6 +14,8 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Precision = Literal["fp32", "bf16"]
+WandbMode = Literal["off", "offline", "online"]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
@@ -211,7 +213,12 @@ class PolicyParams(Section):
         2.0,
         description="time after which a planned step weighs 1/e in the loss [s]; 0: all alike",
     )
-    trajectory_loss: NonNegative = Field(0.0, description="weight of the integrated path's error")
+    trajectory_loss: NonNegative = Field(
+        0.0, description="weight of the integrated path's error in the loss [1/m]"
+    )
+    temporal_loss: NonNegative = Field(
+        0.0, description="weight of the planned chunk's roughness in the loss"
+    )
     flow_steps: Count = Field(2, description="Euler steps of the flow at inference")
     speed_scale: Positive = Field(10.0, description="speed that the network sees as 1 [m/s]")
     heading_scale: Positive = Field(
@@ -232,12 +239,29 @@ class Train(Section):
     steps: Count = Field(6000, description="optimiser steps")
     batch_size: Count = Field(32, description="samples a step, over all processes")
     processes: Count = Field(2, description="processes that share a batch; changes rounding only")
+    accumulate: Count = Field(
+        1, description="parts in which each takes its share, for less memory; rounding only"
+    )
+    precision: Precision = Field(
+        "fp32", description="of the arithmetic; bf16 by autocast, weights stay float32"
+    )
     lr: Positive = Field(1.5e-3, description="peak learning rate of AdamW")
-    final_lr: Fraction = Field(0.02, description="learning rate at the end, as a share of the peak")
+    final_lr: Fraction = Field(
+        0.02, description="learning rate at the end of the cosine, as a share of the peak"
+    )
     warmup_steps: Annotated[int, Field(ge=0)] = Field(50, description="linear warm-up [steps]")
     weight_decay: NonNegative = Field(1e-4, description="AdamW weight decay")
     grad_clip: Positive = Field(10.0, description="largest gradient norm")
     log_every: Count = Field(50, description="steps between two points of the loss curve")
+    val_every: Count = Field(1000, description="steps between two validations; the last step too")
+    val_samples: Count = Field(256, description="held-out samples of a validation, at most")
+    save_every: Count = Field(1000, description="steps between two checkpoints to go on from")
+    keep_checkpoints: Count = Field(2, description="checkpoints that stay, the newest ones")
+    spike_ratio: Annotated[float, Field(gt=1)] = Field(
+        3.0, description="a loss so many times the mean of the last 100 is recorded as a spike"
+    )
+    skip_spikes: bool = Field(False, description="leave out the update of a step with a spike")
+    wandb: WandbMode = Field("off", description="Weights & Biases, beside DVC's plots")
     heading_dropout: Fraction = Field(
         0.8, description="share of samples whose heading change is another sample's"
     )

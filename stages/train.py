@@ -1,4 +1,4 @@
-"""data/lerobot -> models/field_agent, results/train/metrics.json and its curves."""
+"""data/lerobot -> models/field_agent and results/train."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from avvla.config import Params
 from avvla.dataset import split
 from avvla.dataset.episodes import of_robot
 from avvla.dataset.frames import load
-from avvla.policy.checkpoint import Checkpoint, save_checkpoint
-from avvla.results import write_curve, write_metrics
-from avvla.training import summary
-from avvla.training.drives import train as train_agent
-from avvla.training.episodes import train as train_robot
-from avvla.training.loop import History
+from avvla.policy.checkpoint import save_checkpoint
+from avvla.training import drives, episodes, group, summary
+from avvla.training.loop import Trained
+from avvla.training.state import Run, run_of
 
 MODEL = Path("models/field_agent")
 RESULTS = Path("results/train")
 
 
 def train(params: Params) -> None:
-    if of_robot(LEROBOT):
-        checkpoint, history = train_robot(params, LEROBOT, host.device(), MODEL)
-    else:
-        checkpoint, history = _on_drives(params)
-    save_checkpoint(MODEL, *checkpoint)
-    write_metrics(RESULTS / "metrics.json", summary.metrics(history, checkpoint.policy))
-    for term, curve in summary.curves(history).items():
-        write_curve(RESULTS / "plots" / f"{term}.tsv", ("step", term), curve)
-
-
-def _on_drives(params: Params) -> tuple[Checkpoint, History]:
     parts = split.load(LEROBOT)
+    work = host.work_root() / "train"
+    if of_robot(LEROBOT):
+        kept = run_of(work, params, LEROBOT, episodes.__name__)
+        trained = episodes.train(params, LEROBOT, host.device(), MODEL, kept)
+    else:
+        kept = run_of(work, params, LEROBOT, drives.__name__)
+        trained = _on_drives(params, parts, kept)
+    if group.leads():
+        save_checkpoint(MODEL, *trained.checkpoint)
+        summary.write(trained, parts, RESULTS)
+        kept.prune()
+
+
+def _on_drives(params: Params, parts: split.Split, kept: Run) -> Trained:
     training = load(LEROBOT, parts.train.episodes)
     validation = load(LEROBOT, parts.validation.episodes)
-    return train_agent(params, training, validation, host.device())
+    return drives.train(params, training, validation, host.device(), kept)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
             integrator=params.action.integrator,
             horizon_decay_s=policy.horizon_decay_s,
             trajectory_loss=policy.trajectory_loss,
+            temporal_loss=policy.temporal_loss,
             num_steps=policy.flow_steps,
             max_state_dim=policy.max_dim,
             max_action_dim=policy.max_dim,

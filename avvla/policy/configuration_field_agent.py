@@ -63,6 +63,7 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
         horizon_decay_s: time after which a step of the plan weighs 1/e in the flow-matching loss
             [s]; 0 weighs all alike, as SmolVLA does.
         trajectory_loss: weight of the path's error [1/m] beside the flow-matching loss.
+        temporal_loss: weight of the plan's roughness beside it.
         num_steps: Euler steps of the flow at inference.
         max_state_dim, max_action_dim: padded widths; 2 trains from scratch, 32 fits hub weights.
         speed_scale, heading_scale, acceleration_scale, curvature_scale: see `Scales`.
@@ -77,6 +78,7 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
     integrator: str = "euler"
     horizon_decay_s: float = 0.0
     trajectory_loss: float = 0.0
+    temporal_loss: float = 0.0
     num_steps: int = 2
     max_state_dim: int = STATE_DIM
     max_action_dim: int = ACTION_DIM
@@ -102,7 +104,7 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
                 raise UserError(f"{name} is {getattr(self, name)}, expected {least} or more")
         if self.num_steps < 1:
             raise UserError(f"num_steps is {self.num_steps}, expected 1 Euler step or more")
-        for name in ("horizon_decay_s", "trajectory_loss"):
+        for name in ("horizon_decay_s", "trajectory_loss", "temporal_loss"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not 1 <= self.n_action_steps <= self.chunk_size:

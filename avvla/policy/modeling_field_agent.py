@@ -2,15 +2,15 @@
 
 The driver acts on the first actions of a plan and replaces the rest, so step i of the plan weighs
 exp(-i dt / horizon_decay_s), scaled to mean 1, in SmolVLA's flow-matching loss (arXiv 2506.01844).
-Training can add the error of the driven path. With x_t = t noise + (1 - t) action and the network's
-velocity v, which aims at noise - action, the action is estimated in one step, a0 = x_t - t v, made
-physical and integrated by the unicycle:
+Training can add two terms on the plan a0 that one step of the flow estimates
+(`avvla.policy.estimate`), made physical and driven by the unicycle for the first:
 
-    loss = flow + trajectory_loss * mean over the batch of (1 - t) * mean over steps of h(|p - p*|)
-    h(d) = sqrt(d^2 + 1) - 1    (pseudo-Huber, Charbonnier et al. 1997; d in metres)
+    loss = flow + mean over the batch of (1 - t) (trajectory_loss P + temporal_loss R)
+    P = mean over steps of h(|p - p*|),  h(d) = sqrt(d^2 + 1) - 1   (d in metres)
+    R = mean over steps of |a0[i+1] - 2 a0[i] + a0[i-1]|^2          (network units)
 
-p is the path of a0, p* that of the label, both from the speed at t0. The weight 1 - t fades the
-term where a0 is a guess from noise.
+p is the path of a0, p* that of the label, both from the speed at t0; h is the pseudo-Huber distance
+(Charbonnier et al. 1997).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from avvla.actions import unicycle, unicycle_torch
 from avvla.errors import UserError
 from avvla.policy.backbone import check_backbone
 from avvla.policy.configuration_field_agent import ACTION_DIM, FieldAgentConfig, read_config
+from avvla.policy.estimate import estimate, roughness, velocities
 from avvla.policy.interface import Plan
 from avvla.policy.portable import BACKBONE_FOLDER, save_portable
 from avvla.policy.processor_field_agent import speed_of, to_physical_units
@@ -85,29 +86,26 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
         Returns:
             The loss, and its terms as numbers.
         """
-        action = self.prepare_action(batch)
+        config, action = self.config, self.prepare_action(batch)
         if noise is None:
             noise = self.model.sample_noise(action.shape, action.device)
         if time is None:
             time = self.model.sample_time(action.shape[0], action.device)
-        if self.config.trajectory_loss == 0:
+        with velocities(self.model) as seen:
             loss = self._flow_loss(batch, noise, time, reduction)
-            return loss, {"loss_flow": loss.mean().item()}
-        velocity: list[Tensor] = []
-        hook = self.model.action_out_proj.register_forward_hook(
-            lambda _module, _inputs, output: velocity.append(output)
-        )
-        try:
-            flow = self._flow_loss(batch, noise, time, reduction)
-        finally:
-            hook.remove()
-        (v_t,) = velocity
-        t = time[:, None, None]
-        x_t = t * noise + (1 - t) * action
-        errors = (1 - time) * self._path_errors(batch, x_t - t * v_t)
-        trajectory = errors if reduction == "none" else errors.mean()
-        terms = {"loss_flow": flow.mean().item(), "loss_trajectory": trajectory.mean().item()}
-        return flow + self.config.trajectory_loss * trajectory, terms
+        terms = {"loss_flow": loss.mean().item()}
+        plan = estimate(action, noise, time, seen[-1])[..., :ACTION_DIM]
+
+        def add(name: str, weight: float, per_sample: Tensor) -> Tensor:
+            term = (1 - time) * per_sample
+            terms[name] = term.mean().item()
+            return loss + weight * (term if reduction == "none" else term.mean())
+
+        if config.trajectory_loss > 0:
+            loss = add("loss_trajectory", config.trajectory_loss, self._path_errors(batch, plan))
+        if config.temporal_loss > 0:
+            loss = add("loss_temporal", config.temporal_loss, roughness(plan))
+        return loss, terms
 
     def _flow_loss(
         self, batch: dict[str, Tensor], noise: Tensor, time: Tensor, reduction: str
@@ -132,17 +130,17 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
         per_sample: Tensor = (losses * (weight / weight.mean())[:, None]).mean(dim=(1, 2))
         return per_sample if reduction == "none" else per_sample.mean()
 
-    def _path_errors(self, batch: dict[str, Tensor], estimate: Tensor) -> Tensor:
+    def _path_errors(self, batch: dict[str, Tensor], plan: Tensor) -> Tensor:
         config = self.config
         speed = speed_of(self.prepare_state(batch), config.scales)
         path, truth = (
             unicycle_torch.rollout(
                 speed,
-                to_physical_units(action[..., :ACTION_DIM], config.scales),
+                to_physical_units(action, config.scales),
                 config.dt,
                 config.integrator,
             )
-            for action in (estimate, batch[ACTION])
+            for action in (plan, batch[ACTION])
         )
         return path_error(path, truth)
 

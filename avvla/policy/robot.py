@@ -26,7 +26,11 @@ from avvla.config import Params
 from avvla.errors import UserError
 from avvla.policy.backbone import TINY, backbone_source
 from avvla.policy.checkpoint import HUB_LAYERS, Checkpoint, check_device
+from avvla.policy.estimate import estimate, roughness, velocities
 from avvla.policy.portable import BACKBONE_FOLDER, save_portable
+
+PAD = "action_is_pad"
+"""LeRobot's mask of the steps past an episode's end."""
 
 Statistics = Mapping[str, Mapping[str, Tensor]]
 """Feature -> mean, std, ... of its components."""
@@ -43,10 +47,44 @@ class Shapes:
 
 
 class RobotPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyped
-    """SmolVLA that saves its backbone beside its weights."""
+    """SmolVLA that saves its backbone beside its weights, and whose loss may count roughness.
+
+        loss = flow + temporal_loss * mean of (1 - t) R
+
+    R is the roughness of the plan a0 within the episode (`avvla.policy.estimate`). The mean weighs
+    a sample by its steps within the episode, as LeRobot's loss does.
+    """
 
     backbone_name: str
     """`vlm_model_name` of its checkpoints."""
+    temporal_loss: float = 0.0
+
+    def forward(
+        self,
+        batch: dict[str, Tensor],
+        noise: Tensor | None = None,
+        time: Tensor | None = None,
+        reduction: str = "mean",
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Training loss of a preprocessed batch; arguments and results as LeRobot's."""
+        action = self.prepare_action(batch)
+        if noise is None:
+            noise = self.model.sample_noise(action.shape, action.device)
+        if time is None:
+            time = self.model.sample_time(action.shape[0], action.device)
+        with velocities(self.model) as seen:
+            loss, _ = super().forward(batch, noise, time, reduction)
+        terms = {"loss_flow": loss.mean().item()}
+        if self.temporal_loss > 0:
+            inside = ~batch[PAD]
+            width = batch[ACTION].shape[-1]
+            plan = estimate(action, noise, time, seen[-1])[..., :width]
+            rough = (1 - time) * roughness(plan, inside)
+            counted = inside.sum(1).to(rough.dtype)
+            term = rough if reduction == "none" else (rough * counted).sum() / counted.sum()
+            loss = loss + self.temporal_loss * term
+            terms["loss_temporal"] = term.mean().item()
+        return loss, terms
 
     def _save_pretrained(
         self, save_directory: Path, state_dict: dict[str, Tensor] | None = None
@@ -101,6 +139,7 @@ def make_robot_policy(
         torch.manual_seed(params.train.seed)
         robot = RobotPolicy(config)
         preprocessor, postprocessor = make_smolvla_pre_post_processors(config, dict(statistics))
+    robot.temporal_loss = policy.temporal_loss
     robot.backbone_name = (folder / BACKBONE_FOLDER).as_posix()
     for step in preprocessor.steps:
         if isinstance(step, TokenizerProcessorStep):

@@ -14,8 +14,10 @@ from functools import partial
 import numpy as np
 import torch
 from lerobot.utils.constants import ACTION, OBS_STATE
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from avvla.actions.unicycle import DT_S
 from avvla.config import Params
 from avvla.dataset.frames import Samples
 from avvla.errors import UserError
@@ -23,63 +25,84 @@ from avvla.features import IMAGE
 from avvla.policy.checkpoint import Checkpoint, make_field_agent, processors_of
 from avvla.policy.interface import BLIND_GREY
 from avvla.training import loop
-from avvla.training.loop import Batch, History, held_out
+from avvla.training.held_out import HeldOut
+from avvla.training.loop import Batch, Trained
+from avvla.training.origin import Origin
+from avvla.training.state import Run
 
+HORIZONS_S = (1.0, 3.0, 6.4)
 JUNCTION = ("Turn", "Go straight")
 MIRRORED = {"Change lane left": "Change lane right", "Change lane right": "Change lane left"}
 
 
-def train(
-    params: Params, training: Samples, validation: Samples, device: str
-) -> tuple[Checkpoint, History]:
+def train(params: Params, training: Samples, validation: Samples, device: str, run: Run) -> Trained:
     """Train a Field Agent from scratch, in `train.processes` processes.
 
     Raises:
-        UserError: a split is empty, the images do not have the policy's size, the batch cannot be
-            shared equally, or the loss is not finite.
+        UserError: see `avvla.training.loop.train`; or a split is empty, or the images do not have
+            the policy's size.
     """
     _check(params, training, validation)
-    checkpoint, history = loop.train(partial(Drives, params, training, device), params.train)
-    history.rows[-1]["validation_loss_flow"] = validation_loss(
-        checkpoint, Batches(validation, params.train.blind), params.train.seed
-    )
-    return checkpoint, history
+    return loop.train(partial(Drives, params, training, validation), params.train, device, run)
 
 
 class Drives:
     """The workload of a Field Agent; see `avvla.training.loop.Workload`."""
 
-    def __init__(self, params: Params, training: Samples, device: str) -> None:
+    def __init__(self, params: Params, training: Samples, validation: Samples, device: str) -> None:
         policy = make_field_agent(params, device)
         self.checkpoint = Checkpoint(policy, *processors_of(policy))
-        self.episode = training.episode
-        self._batches = Batches(training, params.train.blind)
+        names = dict(zip(training.episode.tolist(), training.clip_id, strict=True))
+        self.origin = Origin.of(training.episode, names)
+        self.weight: NDArray[np.int64] = np.ones(len(training.state), np.int64)
         self._settings = params.train
+        self._batches = Batches(training, params.train.blind)
+        self._held_out = HeldOut.draw(policy.config, len(validation.state), params.train)
+        seen = Batches(validation, params.train.blind).take(self._held_out.chosen)
+        self._validation, self._driven = seen, validation.trajectory[self._held_out.chosen]
 
-    def batch(self, chosen: list[int], part: slice, draws: Generator) -> Batch:
+    def batch(self, chosen: list[int], part: list[int], draws: Generator) -> Batch:
         """Samples with some headings exchanged and some mirrored, drawn for the whole batch."""
         batches, settings = self._batches, self._settings
         batch = batches.take(chosen)
         batches.drop_heading(batch, settings.heading_dropout, draws)
         mirror(batch, batches.two_sided[chosen], settings.mirror, draws)
-        return {name: values[part] for name, values in batch.items()}
+        return {
+            name: [values[k] for k in part] if isinstance(values, list) else values[part]
+            for name, values in batch.items()
+        }
 
     def loss(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, dict[str, float]]:
         """The Field Agent's own loss."""
         loss: tuple[Tensor, dict[str, float]] = self.checkpoint.policy.forward(batch, noise, time)
         return loss
 
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Loss, mean error of the planned actions, and distance of the plan from the driven path.
 
-@torch.no_grad()
-def validation_loss(checkpoint: Checkpoint, batches: Batches, seed: int) -> float:
-    """Flow-matching loss of held-out samples with noise and times drawn once from the seed."""
-    looked_at = held_out(checkpoint, len(batches), seed)
-    batch = checkpoint.preprocessor(batches.take(looked_at.chosen))
-    device = batch[ACTION].device
-    _, values = checkpoint.policy.forward(
-        batch, looked_at.noise.to(device), looked_at.time.to(device)
-    )
-    return float(values["loss_flow"])
+        ADE is the mean distance up to a horizon, FDE the distance at it [m].
+        """
+        policy = self.checkpoint.policy
+        batch = self.checkpoint.preprocessor(dict(self._validation))
+        device = batch[ACTION].device
+        loss, terms = policy.forward(
+            batch, self._held_out.noise.to(device), self._held_out.time.to(device)
+        )
+        plan = policy.plan(batch)
+        error = np.abs(plan.action - self._validation[ACTION].numpy()).mean((0, 1))
+        apart = np.linalg.norm(plan.trajectory[..., :2] - self._driven[..., :2], axis=-1).mean(0)
+        figures = {
+            "validation_loss": float(loss),
+            **{f"validation_{name}": value for name, value in terms.items()},
+            "validation_acceleration_error": float(error[0]),
+            "validation_curvature_error": float(error[1]),
+        }
+        for horizon_s in HORIZONS_S:
+            steps = round(horizon_s / DT_S)
+            figures[f"validation_ade_{horizon_s:g}s"] = float(apart[:steps].mean())
+            figures[f"validation_fde_{horizon_s:g}s"] = float(apart[steps - 1])
+        return figures
 
 
 def mirror(batch: Batch, two_sided: Tensor, share: float, generator: Generator) -> None:

@@ -1,8 +1,7 @@
 """Training of LeRobot's SmolVLA on robot episodes.
 
-Every sample is read from the data set when it is its turn, so each process reads its part of a
-batch alone. The loss of a sample is SmolVLA's, the mean over the actions of its chunk that lie
-within the episode; all samples of a batch weigh alike, so that processes can share it.
+A sample is read from the data set when it is its turn, each process its own part of a batch. The
+loss is SmolVLA's: the mean over the actions that lie within their episode.
 """
 
 from __future__ import annotations
@@ -19,48 +18,45 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.utils.data import default_collate
 
-from avvla.config import Params
+from avvla.config import Params, Train
 from avvla.dataset import split
 from avvla.dataset.episodes import open_episodes, statistics
 from avvla.errors import UserError
 from avvla.policy.checkpoint import Checkpoint
-from avvla.policy.robot import Shapes, Statistics, check_tasks, make_robot_policy
+from avvla.policy.robot import PAD, Shapes, Statistics, check_tasks, make_robot_policy
 from avvla.training import loop
-from avvla.training.loop import Batch, History, held_out
+from avvla.training.held_out import HeldOut
+from avvla.training.loop import Batch, Trained
+from avvla.training.origin import Origin
+from avvla.training.state import Run
 
-PAD = "action_is_pad"
 READ_AT_ONCE = 16
 """Held-out samples that go through the network together."""
 
 
-def train(params: Params, root: Path, device: str, folder: Path) -> tuple[Checkpoint, History]:
+def train(params: Params, root: Path, device: str, folder: Path, run: Run) -> Trained:
     """Train a policy on the data set at `root`, in `train.processes` processes.
 
     Args:
         params: the parameters.
         root: of the data set.
-        device: torch device.
+        device: `cpu`, or `cuda` for a GPU to each process.
         folder: where the checkpoint will lie.
+        run: where the state of this training is kept.
 
     Raises:
-        UserError: files of the data set are missing or damaged, its statistics or pictures do not
-            fit, the batch cannot be shared equally, or the loss is not finite.
+        UserError: see `avvla.training.loop.train`; or files of the data set are missing or damaged,
+            or its statistics or pictures do not fit.
     """
-    parts = split.load(root)
-    workload = partial(Episodes, params, root, parts.train.episodes, device, folder)
-    checkpoint, history = loop.train(workload, params.train)
-    validation = open_episodes(root, parts.validation.episodes, params.policy.chunk_size)
-    history.rows[-1] |= judge(checkpoint, validation, params.train.seed)
-    return checkpoint, history
+    return loop.train(partial(Episodes, params, root, folder), params.train, device, run)
 
 
 class Episodes:
     """The workload of a robot's policy; see `avvla.training.loop.Workload`."""
 
-    def __init__(
-        self, params: Params, root: Path, episodes: Sequence[int], device: str, folder: Path
-    ) -> None:
-        self._samples = open_episodes(root, episodes, params.policy.chunk_size)
+    def __init__(self, params: Params, root: Path, folder: Path, device: str) -> None:
+        parts, chunk = split.load(root), params.policy.chunk_size
+        self._samples = open_episodes(root, parts.train.episodes, chunk)
         features = self._samples.meta.features
         stored: Statistics = {
             name: {statistic: torch.from_numpy(values) for statistic, values in found.items()}
@@ -70,17 +66,24 @@ class Episodes:
         self.checkpoint = make_robot_policy(params, shapes, stored, device, folder)
         check_tasks(self.checkpoint, list(self._samples.meta.tasks.index))
         rows = self._samples.hf_dataset.select_columns("episode_index").with_format("arrow")[:]
-        self.episode: NDArray[np.int64] = rows["episode_index"].to_numpy()
+        names = dict(zip(parts.train.episodes, parts.train.clips, strict=True))
+        self.origin = Origin.of(rows["episode_index"].to_numpy(), names)
+        self.weight: NDArray[np.int64] = np.minimum(self.origin.left, chunk)
+        self._validation = open_episodes(root, parts.validation.episodes, chunk)
+        self._settings = params.train
 
-    def batch(self, chosen: list[int], part: slice, _: Generator) -> Batch:
+    def batch(self, chosen: list[int], part: list[int], _: Generator) -> Batch:
         """Samples as they are."""
-        return read(self._samples, chosen[part])
+        return read(self._samples, [chosen[k] for k in part])
 
     def loss(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """SmolVLA's own loss of every sample, masked past its episode's end; the mean of them."""
-        losses, _ = self.checkpoint.policy.forward(batch, noise, time, reduction="none")
-        mean: Tensor = losses.mean()
-        return mean, {"loss_flow": mean.item()}
+        """The policy's own loss."""
+        loss: tuple[Tensor, dict[str, float]] = self.checkpoint.policy.forward(batch, noise, time)
+        return loss
+
+    def validate(self) -> dict[str, float]:
+        """Loss, and error of the planned actions, on held-out samples."""
+        return judge(self.checkpoint, self._validation, self._settings)
 
 
 def read(samples: LeRobotDataset, chosen: Sequence[int]) -> Batch:
@@ -92,29 +95,32 @@ def read(samples: LeRobotDataset, chosen: Sequence[int]) -> Batch:
 
 
 @torch.no_grad()
-def judge(checkpoint: Checkpoint, samples: LeRobotDataset, seed: int) -> dict[str, float]:
-    """Flow-matching loss and error of the planned actions on held-out samples.
+def judge(checkpoint: Checkpoint, samples: LeRobotDataset, settings: Train) -> dict[str, float]:
+    """Loss and error of the planned actions on held-out samples.
 
     The error is the mean absolute difference from the recorded actions within the episode, over
-    the chunk and the components, in the units of the data; noise and times are drawn once.
+    the chunk and the components, in the units of the data.
     """
-    looked_at = held_out(checkpoint, len(samples), seed)
     policy = checkpoint.policy
-    losses, errors = [], []
-    for first in range(0, len(looked_at.chosen), READ_AT_ONCE):
+    held_out = HeldOut.draw(policy.config, len(samples), settings)
+    sums: dict[str, float] = {}
+    counted, errors = 0, []
+    for first in range(0, len(held_out.chosen), READ_AT_ONCE):
         part = slice(first, first + READ_AT_ONCE)
-        raw = read(samples, looked_at.chosen[part])
+        raw = read(samples, held_out.chosen[part])
         batch = checkpoint.preprocessor(dict(raw))
         device = batch[ACTION].device
-        noise, time = looked_at.noise[part].to(device), looked_at.time[part].to(device)
-        losses.append(policy.forward(dict(batch), noise, time, reduction="none")[0].cpu())
+        noise, time = held_out.noise[part].to(device), held_out.time[part].to(device)
+        loss, terms = policy.forward(dict(batch), noise, time)
+        weight = int((~raw[PAD]).sum())
+        counted += weight
+        for name, value in {"loss": float(loss), **terms}.items():
+            sums[name] = sums.get(name, 0.0) + value * weight
         planned = checkpoint.postprocessor(policy.predict_action_chunk(batch, noise))
         apart = (planned.cpu() - raw[ACTION]).abs().mean(-1)
         errors.append(apart[~raw[PAD]])
-    return {
-        "validation_loss_flow": float(torch.cat(losses).mean()),
-        "validation_action_error": float(torch.cat(errors).mean()),
-    }
+    figures = {f"validation_{name}": value / counted for name, value in sums.items()}
+    return {**figures, "validation_action_error": float(torch.cat(errors).mean())}
 
 
 def _shapes(samples: LeRobotDataset, image_size: int) -> Shapes:

@@ -1,99 +1,219 @@
-"""Processes that share each batch: every one takes its part and all average their gradients.
+"""Processes that share each batch: every one takes its part, accelerate averages their gradients.
 
-Process `rank` of `size` takes the samples rank, rank + size, ... of a batch. The mean of the parts'
-mean gradients is the mean gradient of the batch when the parts are equally large, so the size
-changes a result by rounding only; the same size gives the same bits.
+A batch is cut the same way whatever runs where, so the number of processes and of parts changes a
+result by rounding only; the same numbers give the same bits on a CPU. The processes are started
+here, unless `torchrun` or `accelerate launch` has.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
+from accelerate.utils import patch_environment
+from numpy.typing import NDArray
+from torch import nn
 
+from avvla.config import Train
 from avvla.errors import UserError
 
-TIMEOUT = timedelta(minutes=5)
+TIMEOUT = timedelta(minutes=30)
+"""For which the others wait for the one that validates and saves."""
+MIXED = {"fp32": "no", "bf16": "bf16"}
+ENDING_S = 10.0
+_MEETING, _PROBLEM = "meeting", "problem"
 
 
 @dataclass(frozen=True)
-class Group:
+class Place:
     """This process's place among those that train together."""
 
-    rank: int = 0
-    size: int = 1
+    accelerator: Accelerator
 
     @property
-    def part(self) -> slice:
-        """Which samples of a batch this process takes."""
-        return slice(self.rank, None, self.size)
+    def rank(self) -> int:
+        """Number of this process; 0 is the one that writes."""
+        return int(self.accelerator.process_index)
 
-    def average(self, values: Sequence[Tensor]) -> None:
-        """Replace each tensor by its mean over the processes, in one message.
+    @property
+    def size(self) -> int:
+        """How many train together."""
+        return int(self.accelerator.num_processes)
 
-        Raises:
-            UserError: another process has ended.
-        """
-        if self.size == 1:
-            return
-        flat = torch.cat([value.reshape(-1) for value in values])
-        try:
-            dist.all_reduce(flat)
-        except RuntimeError as error:  # gloo has no narrower one
-            reason = str(error).rsplit("]", 1)[-1].strip()
+    @property
+    def device(self) -> str:
+        """Where this process computes: `cpu`, `cuda:1`, ..."""
+        device = self.accelerator.device
+        return "cpu" if device.type == "cpu" else str(device)
+
+    def shares(self, count: int, parts: int) -> list[list[list[int]]]:
+        """Positions in a batch of `count` samples: by process, in `parts` parts each."""
+        cuts = [list(range(i, count, self.size * parts)) for i in range(self.size * parts)]
+        return [cuts[rank * parts : (rank + 1) * parts] for rank in range(self.size)]
+
+    def averaging(self, model: nn.Module, last: bool) -> AbstractContextManager[None]:
+        """Average the gradients over the processes in the `last` backward pass of a step only."""
+        return contextlib.nullcontext() if last else self.accelerator.no_sync(model)
+
+    def gather(self, values: Sequence[float]) -> NDArray[np.float64]:
+        """(processes, len(values)) everyone's values, in every process."""
+        own = torch.tensor([values], dtype=torch.float64, device=self.accelerator.device)
+        everyone: NDArray[np.float64] = self.accelerator.gather(own).cpu().numpy()
+        return everyone
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def launched() -> bool:
+    """Whether torchrun or `accelerate launch` has started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def leads() -> bool:
+    """Whether this process writes: the first of a launched group, or one that starts its own."""
+    return not launched() or os.environ.get("RANK", "0") == "0"
+
+
+def run[Result](
+    settings: Train, device: str, work: Callable[..., Result], *arguments: Any
+) -> Result:
+    """`work(place, *arguments)` in `train.processes` processes; the result of the first, this one.
+
+    Args:
+        settings: number of processes, precision, and whether a step has several backward passes.
+        device: `cpu`, or `cuda` for a GPU to each.
+        work: importable by its module's name.
+        arguments: picklable.
+
+    Raises:
+        UserError: a process has ended early, or `work` raises it in one of them.
+    """
+    size = settings.processes
+    if launched():
+        started = int(os.environ["WORLD_SIZE"])
+        if started != size:
             raise UserError(
-                f"a training process ended early ({reason}): run the stage again"
-            ) from None
-        flat /= self.size
-        begin = 0
-        for value in values:
-            value.copy_(flat[begin : begin + value.numel()].view_as(value))
-            begin += value.numel()
-
-
-def run[Result](size: int, work: Callable[..., Result], *arguments: Any) -> Result:
-    """`work(group, *arguments)` in `size` processes, this one being rank 0; returns its result."""
+                f"{started} processes were launched, but train.processes is {size}: make them equal"
+            )
+        return _placed(settings, device, work, *arguments)
     if size == 1:
-        return work(Group(), *arguments)
+        return _placed(settings, device, work, *arguments)
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        meeting = str(Path(folder) / "meeting")
+        rest = (folder, settings, device, work, *arguments)
         others = [
-            context.Process(
-                target=_join, args=(Group(rank, size), meeting, work, *arguments), daemon=True
-            )
+            context.Process(target=_other, args=(rank, *rest), daemon=True)
             for rank in range(1, size)
         ]
         for other in others:
             other.start()
         try:
-            return _join(Group(0, size), meeting, work, *arguments)
+            result: Result = _join(0, *rest)
+            return result
+        except RuntimeError as error:  # gloo and nccl have no narrower one
+            raise _reason(Path(folder), others) or error from None
         finally:
             for other in others:
-                other.join(timeout=10.0)
+                other.join(timeout=ENDING_S)
                 other.kill()
 
 
+def _other(rank: int, folder: str, *rest: Any) -> None:
+    """The work of another process than the first, whose bad input the first one tells."""
+    try:
+        _join(rank, folder, *rest)
+    except UserError as error:
+        (Path(folder) / _PROBLEM).write_text(str(error))
+        os._exit(1)  # at once: the others wait for this process
+
+
+def _reason(folder: Path, others: Sequence[BaseProcess]) -> UserError | None:
+    """Why a process has ended, if one has."""
+    for other in others:
+        other.join(timeout=ENDING_S / len(others))
+    if (folder / _PROBLEM).exists():
+        return UserError((folder / _PROBLEM).read_text())
+    codes = [other.exitcode for other in others if other.exitcode]
+    if not codes:
+        return None
+    return UserError(
+        f"a training process ended early (exit code {codes[0]}): its message stands above, if it"
+        " had any; run the stage again, which goes on from the last checkpoint"
+    )
+
+
 def _join[Result](
-    group: Group, meeting: str, work: Callable[..., Result], *arguments: Any
+    rank: int,
+    folder: str,
+    settings: Train,
+    device: str,
+    work: Callable[..., Result],
+    *arguments: Any,
 ) -> Result:
-    torch.set_num_threads(1)
+    backend = "gloo"
+    if device == "cpu":
+        torch.set_num_threads(1)
+    else:
+        torch.cuda.set_device(rank)
+        backend = "nccl"
     dist.init_process_group(
-        "gloo",
-        init_method=f"file://{meeting}",
-        rank=group.rank,
-        world_size=group.size,
+        backend,
+        init_method=f"file://{Path(folder) / _MEETING}",
+        rank=rank,
+        world_size=settings.processes,
         timeout=TIMEOUT,
     )
+    variables = {
+        "rank": rank,
+        "local_rank": rank,
+        "world_size": settings.processes,
+        "local_world_size": settings.processes,
+        "omp_num_threads": torch.get_num_threads(),
+    }
     try:
-        return work(group, *arguments)
+        with patch_environment(**variables):
+            return _placed(settings, device, work, *arguments)
     finally:
         dist.destroy_process_group()
+
+
+def _placed[Result](
+    settings: Train, device: str, work: Callable[..., Result], *arguments: Any
+) -> Result:
+    with _accelerator(settings, device) as accelerator:
+        return work(Place(accelerator), *arguments)
+
+
+@contextlib.contextmanager
+def _accelerator(settings: Train, device: str) -> Iterator[Accelerator]:
+    """A fresh one: accelerate keeps state in the process, which no other training must find."""
+    # Parts of a hub's backbone get no gradient. The first step tells which ones, or each step does
+    # where it has several passes.
+    once = settings.accumulate == 1
+    unused = DistributedDataParallelKwargs(static_graph=once, find_unused_parameters=not once)
+    try:
+        yield Accelerator(
+            cpu=device == "cpu",
+            mixed_precision=MIXED[settings.precision],
+            step_scheduler_with_optimizer=False,
+            kwargs_handlers=[unused],
+        )
+    finally:
+        AcceleratorState._reset_state(True)

@@ -1,51 +1,63 @@
-"""The training loop: LeRobot's policy and processors, any samples, processes in step.
+"""The training loop: LeRobot's policy, processors and presets, accelerate's processes.
 
-Data order, flow noise and times are seeded by the configuration and drawn for the whole batch in
-every process: the same samples and parameters give the same weights, bit by bit, on the CPU.
+Order, optimiser, schedule and noise are those of `lerobot-train`: with the same seed and data, one
+process and float32, the losses of an epoch are equal. What differs: a batch is shared by all
+processes and parts, so that their number changes rounding only, and a run that was killed goes on
+as if it had not been (`avvla.training.state`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from lerobot.optim.optimizers import AdamWConfig
+from lerobot.optim.schedulers import CosineDecayWithWarmupSchedulerConfig
 from lerobot.utils.constants import ACTION
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
 from avvla.config import Train
 from avvla.errors import UserError
 from avvla.policy.checkpoint import Checkpoint
 from avvla.training import group
-from avvla.training.schedule import learning_rate_factor
+from avvla.training.console import line, validation_line
+from avvla.training.group import Place
+from avvla.training.order import Order
+from avvla.training.origin import Origin
+from avvla.training.spikes import Spike, SpikeWatch
+from avvla.training.state import Progress, Run, State
+from avvla.training.tracker import Tracker
 
 BETAS = (0.9, 0.95)
-VALIDATION_SAMPLES = 256
+"""Of AdamW (SmolVLA's preset)."""
+LOSS, SHARE = "loss", "share"
 
 Batch = dict[str, Any]
 """Samples in LeRobot's form, before the preprocessor."""
 
 
-@dataclass
-class History:
-    """Curves by step: every term of the loss, learning rate, gradient norm, validation loss."""
-
-    rows: list[dict[str, float]] = field(default_factory=list)
-
-
 class Workload(Protocol):
-    """A policy to train and the samples that it is trained on."""
+    """A policy to train, the samples that it is trained on, and how it is judged."""
 
     checkpoint: Checkpoint
-    episode: NDArray[np.int64]
-    """(N,) index of the episode of every sample."""
+    origin: Origin
+    weight: NDArray[np.int64]
+    """(N,) how much a sample counts in the mean of a batch."""
 
-    def batch(self, chosen: list[int], part: slice, draws: Generator) -> Batch:
-        """The `part` of a batch of chosen samples; `draws` must not depend on the part."""
+    def batch(self, chosen: list[int], part: list[int], draws: Generator) -> Batch:
+        """Samples of a batch.
+
+        Args:
+            chosen: indices of the whole batch.
+            part: positions in `chosen` of the samples to return.
+            draws: what is drawn from it must not depend on the part.
+        """
         ...
 
     def loss(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -58,109 +70,218 @@ class Workload(Protocol):
         """
         ...
 
+    def validate(self) -> dict[str, float]:
+        """Figures on held-out samples, which touch no random state."""
+        ...
 
-def train(make: Callable[[], Workload], settings: Train) -> tuple[Checkpoint, History]:
+
+@dataclass
+class Trained:
+    """What a training leaves behind."""
+
+    checkpoint: Checkpoint
+    rows: list[dict[str, float]]
+    """By step: terms of the loss, learning rate, gradient norm, figures of the validation."""
+    spikes: list[Spike] = field(default_factory=list)
+
+
+def train(make: Callable[[str], Workload], settings: Train, device: str, run: Run) -> Trained:
     """Train what `make` makes, in `train.processes` processes.
 
     Args:
-        make: called in every process, so it is picklable.
+        make: called with a torch device in every process, so it is picklable.
         settings: the parameters `train`.
+        device: `cpu`, or `cuda` for a GPU to each process.
+        run: where the state of this training is kept; one that is there is gone on with.
 
     Raises:
-        UserError: the batch cannot be shared equally, the loss is not finite, or `make` raises it.
+        UserError: the batch cannot be shared equally, a sample or the loss is not finite, memory or
+            the disk is full, a kept state is damaged, or `make` raises it.
     """
-    if settings.batch_size % settings.processes:
+    share = settings.processes * settings.accumulate
+    if settings.batch_size % share:
         raise UserError(
-            f"train.batch_size is {settings.batch_size}, expected a multiple of train.processes ="
-            f" {settings.processes}"
+            f"train.batch_size is {settings.batch_size}, expected a multiple of train.processes x"
+            f" train.accumulate = {share}"
         )
-    return group.run(settings.processes, _train, make, settings)
+    with run.locked() if group.leads() else nullcontext():
+        return group.run(settings, device, _train, make, settings, run)
 
 
-def _train(
-    place: group.Group, make: Callable[[], Workload], settings: Train
-) -> tuple[Checkpoint, History]:
-    workload = make()
-    policy = workload.checkpoint.policy
-    weights = [weight for weight in policy.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(
-        weights, lr=settings.lr, betas=BETAS, weight_decay=settings.weight_decay, fused=True
+class _Loss(nn.Module):
+    """The loss as the module that accelerate wraps."""
+
+    def __init__(self, workload: Workload) -> None:
+        super().__init__()
+        self.policy = workload.checkpoint.policy
+        self._loss = workload.loss
+
+    def forward(self, *batch: Any) -> tuple[Tensor, dict[str, float]]:
+        return self._loss(*batch)
+
+
+class _Training:
+    """A training under way, in one of its processes."""
+
+    def __init__(
+        self, place: Place, make: Callable[[str], Workload], settings: Train, run: Run
+    ) -> None:
+        self._place, self._settings, self._run = place, settings, run
+        self.workload = make(place.device)
+        self._policy = self.workload.checkpoint.policy
+        preset = AdamWConfig(
+            lr=settings.lr,
+            betas=BETAS,
+            weight_decay=settings.weight_decay,
+            grad_clip_norm=settings.grad_clip,
+        )
+        self._optimiser = preset.build(self._policy.get_optim_params())
+        self._schedule = CosineDecayWithWarmupSchedulerConfig(
+            num_warmup_steps=settings.warmup_steps,
+            num_decay_steps=settings.steps,
+            peak_lr=settings.lr,
+            decay_lr=settings.lr * settings.final_lr,
+        ).build(self._optimiser, settings.steps)
+        self._model, self._stepper = place.accelerator.prepare(
+            _Loss(self.workload), self._optimiser
+        )
+        count = len(self.workload.weight)
+        self._order = Order(count, settings.batch_size, settings.seed)
+        self._draws = Generator().manual_seed(settings.seed + 1)
+        self._state = State(self.workload.checkpoint, self._optimiser, self._schedule, self._draws)
+        self.watch = SpikeWatch(settings.spike_ratio)
+        self.progress, self.watch.recent = run.load(self._state) or (Progress(), {})
+        self._policy.train()
+
+    def step(self) -> list[Spike]:
+        """One step of the optimiser; who found their loss out of the ordinary."""
+        settings, chosen = self._settings, self._order.batch(self.progress.step)
+        shares = self._place.shares(len(chosen), settings.accumulate)
+        own = self._gradients(chosen, shares[self._place.rank])
+        everyone = self._place.gather(list(own.values()))
+        values = dict(zip(own, everyone.sum(0).tolist(), strict=True))
+        spikes = self._judge(chosen, shares, list(own), everyone)
+        norm = self._place.accelerator.clip_grad_norm_(
+            self._policy.parameters(), settings.grad_clip
+        )
+        if not (spikes and settings.skip_spikes):
+            self._stepper.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        rate = self._optimiser.param_groups[0]["lr"]
+        self._schedule.step()
+        del values[SHARE]
+        self.progress.advance(
+            {**values, "gradient_norm": float(norm), "learning_rate": rate}, spikes
+        )
+        return spikes
+
+    def _gradients(self, chosen: list[int], parts: list[list[int]]) -> dict[str, float]:
+        """Gradients of the batch's mean loss; this process's share in it and in its terms."""
+        accelerator, size = self._place.accelerator, self._place.size
+        noise, time = self._noise(len(chosen))
+        weight = self.workload.weight[chosen] / self.workload.weight[chosen].sum()
+        own = {SHARE: 0.0, LOSS: 0.0}
+        before = self._draws.get_state()
+        for part in parts:
+            taken = part or [0]  # of no weight, as every process has to join in the averaging
+            self._draws.set_state(before)
+            samples = self.workload.batch(chosen, taken, self._draws)
+            self._check(samples, [chosen[k] for k in taken])
+            batch = self.workload.checkpoint.preprocessor(samples)
+            to, share = batch[ACTION].device, float(weight[part].sum())
+            with self._place.averaging(self._model, part is parts[-1]), accelerator.autocast():
+                loss, terms = self._model(batch, noise[taken].to(to), time[taken].to(to))
+                accelerator.backward(loss * (share * size))
+            for name, value in {SHARE: 1.0, LOSS: loss.item(), **terms}.items():
+                own[name] = own.get(name, 0.0) + value * share
+        return own
+
+    def _noise(self, count: int) -> tuple[Tensor, Tensor]:
+        """Start and time of the flow, drawn for the whole batch in every process."""
+        if self._order.begins_epoch(self.progress.step):
+            # A DataLoader draws its workers' seed when an epoch begins. Without the same draw the
+            # noise would not be lerobot-train's.
+            torch.empty((), dtype=torch.int64).random_()
+        config, model = self._policy.config, self._policy.model
+        noise = model.sample_noise((count, config.chunk_size, config.max_action_dim), "cpu")
+        return noise, model.sample_time(count, "cpu")
+
+    def _check(self, samples: Batch, chosen: list[int]) -> None:
+        for name, values in samples.items():
+            if isinstance(values, Tensor) and values.is_floating_point():
+                bad = ~torch.isfinite(values).flatten(1).all(1)
+                if bad.any():
+                    wrong = [i for i, flag in zip(chosen, bad.tolist(), strict=True) if flag]
+                    raise UserError(
+                        f"{name} holds NaN or infinity in {self.workload.origin.told(wrong)}: mend"
+                        " or leave out these episodes and run the stages again"
+                    )
+
+    def _judge(
+        self,
+        chosen: list[int],
+        shares: list[list[list[int]]],
+        names: list[str],
+        everyone: NDArray[np.float64],
+    ) -> list[Spike]:
+        """The spikes of this step, of whatever process; a loss that is no number is an error."""
+        origin, spikes, step = self.workload.origin, [], self.progress.step + 1
+        for rank, (share, *row) in enumerate(everyone.tolist()):
+            part = [chosen[k] for positions in shares[rank] for k in positions]
+            if not part:
+                continue
+            terms = {name: value / share for name, value in zip(names[1:], row, strict=True)}
+            if not np.isfinite(terms[LOSS]):
+                raise UserError(
+                    f"the loss is {terms[LOSS]} at step {step}, in a batch of"
+                    f" {origin.told(part)}: look at their labels, or lower train.lr"
+                )
+            average = self.watch.look(rank, terms[LOSS])
+            if average is not None:
+                spikes.append(Spike.of(step, rank, terms, average, origin, part))
+        return spikes
+
+    def save(self) -> None:
+        """Keep the state."""
+        self._run.save(self._state, self.progress, self.watch.recent)
+
+
+def _train(place: Place, make: Callable[[str], Workload], settings: Train, run: Run) -> Trained:
+    training = _Training(place, make, settings, run)
+    progress, policy = training.progress, training.workload.checkpoint.policy
+    first = place.rank == 0
+    bar = tqdm(
+        total=settings.steps,
+        initial=progress.step,
+        desc="train",
+        unit="step",
+        mininterval=2.0,
+        disable=not first,
     )
-    history, terms = History(), []
-    torch.manual_seed(settings.seed)
-    policy.train()
-    order = shuffled(len(workload.episode), settings, settings.seed)
-    draws = Generator().manual_seed(settings.seed + 1)
-    steps = range(settings.steps)
-    bar = tqdm(steps, desc="train", unit="step", mininterval=2.0, disable=place.rank > 0)
-    for step in bar:
-        rate = settings.lr * learning_rate_factor(
-            step, settings.steps, settings.warmup_steps, settings.final_lr
-        )
-        for parameters in optimiser.param_groups:
-            parameters["lr"] = rate
-        chosen = next(order)
-        loss, values = _forward(workload, chosen, place.part, draws)
-        if not torch.isfinite(loss):
-            episodes = sorted({int(workload.episode[i]) for i in chosen})
-            raise UserError(
-                f"the loss is {loss.item()} at step {step}, in a batch of the episodes {episodes}: "
-                "look at their labels, or lower train.lr"
-            )
-        loss.backward()  # type: ignore[no-untyped-call]
-        place.average([weight.grad for weight in weights if weight.grad is not None])
-        norm = torch.nn.utils.clip_grad_norm_(weights, settings.grad_clip)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        terms.append({**values, "gradient_norm": float(norm)})
-        if (step + 1) % settings.log_every == 0 or step + 1 == settings.steps:
-            row = {name: float(np.mean([term[name] for term in terms])) for name in terms[0]}
-            history.rows.append({"step": step + 1, "learning_rate": rate, **row})
-            bar.set_postfix(loss=f"{row['loss_flow']:.3f}")
-            terms = []
+    tracker = Tracker(settings.wandb if first else "off", run.folder, settings.model_dump())
+    with bar, tracker:
+        while progress.step < settings.steps:
+            spikes = training.step()
+            if not first:
+                continue
+            bar.update()
+            for spike in spikes:
+                tracker.spike(spike)
+                bar.write(spike.line())
+            step, last = progress.step, progress.step == settings.steps
+            if step % settings.log_every == 0 or last:
+                row = progress.close_row()
+                tracker.log(row)
+                bar.write(line(row, settings.steps))
+            if step % settings.val_every == 0 or last:
+                policy.eval()
+                figures = progress.validated(training.workload.validate())
+                policy.train()
+                tracker.log(figures)
+                bar.write(validation_line(figures))
+            if step % settings.save_every == 0 or last:
+                training.save()
+        place.wait()
+        tracker.summary(progress.spikes)
     policy.eval()
-    return workload.checkpoint, history
-
-
-def _forward(
-    workload: Workload, chosen: list[int], part: slice, draws: Generator
-) -> tuple[Tensor, dict[str, float]]:
-    """Loss of this process's part of a batch, with the noise and times drawn for all of it."""
-    policy = workload.checkpoint.policy
-    samples = workload.batch(chosen, part, draws)
-    shape = (len(chosen), policy.config.chunk_size, policy.config.max_action_dim)
-    noise = policy.model.sample_noise(shape, "cpu")
-    time = policy.model.sample_time(shape[0], "cpu")
-    batch = workload.checkpoint.preprocessor(samples)
-    device = batch[ACTION].device
-    return workload.loss(batch, noise[part].to(device), time[part].to(device))
-
-
-def shuffled(count: int, settings: Train, seed: int) -> Iterator[list[int]]:
-    """Batches of indices without end: each epoch a new permutation, its remainder dropped."""
-    generator = Generator().manual_seed(seed)
-    size = min(settings.batch_size, count)
-    while True:
-        permutation = torch.randperm(count, generator=generator).tolist()
-        for begin in range(0, count - size + 1, size):
-            yield permutation[begin : begin + size]
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Which held-out samples are looked at, and the noise and times that they are given."""
-
-    chosen: list[int]
-    noise: Tensor
-    time: Tensor
-
-
-def held_out(checkpoint: Checkpoint, count: int, seed: int) -> HeldOut:
-    """At most VALIDATION_SAMPLES of `count` samples, drawn once from the seed."""
-    config = checkpoint.policy.config
-    size = min(count, VALIDATION_SAMPLES)
-    generator = Generator().manual_seed(seed)
-    chosen = torch.randperm(count, generator=generator)[:size].tolist()
-    noise = torch.randn((size, config.chunk_size, config.max_action_dim), generator=generator)
-    time = torch.rand(size, generator=generator) * 0.998 + 0.001
-    return HeldOut(chosen, noise, time)
+    return Trained(training.workload.checkpoint, progress.rows, progress.spikes)

@@ -1,33 +1,47 @@
-"""What a training leaves behind for people: its last figures and a curve for each term."""
+"""What a training leaves behind for people: last figures, curves, spikes, what was held out."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
-
-from avvla.training.loop import History
-
-Curve = list[tuple[int, float]]
-"""(step, value) pairs."""
+from avvla.dataset.split import Split
+from avvla.results import write_curve, write_metrics, write_text
+from avvla.training import spikes
+from avvla.training.loop import Trained
 
 
-def metrics(history: History, policy: SmolVLAPolicy) -> dict[str, Any]:
-    """The last value of every term, and the number of weights, all and trained ones."""
-    weights = list(policy.parameters())
-    last = dict(history.rows[-1])
+def write(trained: Trained, split: Split, folder: Path) -> None:
+    """metrics.json, plots/<curve>.tsv, loss_spikes.{csv,txt} and validation_episodes.txt."""
+    write_metrics(folder / "metrics.json", metrics(trained))
+    names = sorted({name for row in trained.rows for name in row} - {"step"})
+    for name in names:
+        curve = [(int(row["step"]), row[name]) for row in trained.rows if name in row]
+        write_curve(folder / "plots" / f"{name}.tsv", ("step", name), curve)
+    write_text(folder / "loss_spikes.csv", spikes.table(trained.spikes))
+    write_text(folder / "loss_spikes.txt", spikes.lines(trained.spikes))
+    write_text(folder / "validation_episodes.txt", held_out(split))
+
+
+def metrics(trained: Trained) -> dict[str, Any]:
+    """The last value of every curve, the number of spikes, and of weights, all and trained ones."""
+    weights = list(trained.checkpoint.policy.parameters())
+    last: dict[str, float] = {}
+    for row in trained.rows:
+        last |= row
+    steps = int(last.pop("step"))
     return {
-        "steps": int(last.pop("step")),
+        **last,
+        "steps": steps,
+        "spikes": len(trained.spikes),
         "parameters": sum(weight.numel() for weight in weights),
         "parameters_trained": sum(weight.numel() for weight in weights if weight.requires_grad),
-        **last,
     }
 
 
-def curves(history: History) -> dict[str, Curve]:
-    """The values of every term over the steps; the validation loss has its last step alone."""
-    names = sorted({name for row in history.rows for name in row} - {"step"})
-    return {
-        name: [(int(row["step"]), row[name]) for row in history.rows if name in row]
-        for name in names
-    }
+def held_out(split: Split) -> str:
+    """How many episodes are held out and which: index and clip or file, one a line."""
+    count, everyone = len(split.validation.episodes), len(split.train.episodes)
+    rows = zip(split.validation.episodes, split.validation.clips, strict=True)
+    lines = [f"{episode} {clip}" for episode, clip in rows]
+    return "\n".join([f"{count} of {count + everyone} episodes are held out", *lines, ""])
