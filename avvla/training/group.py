@@ -115,7 +115,9 @@ def run[Result](
         return _placed(settings, device, work, *arguments)
     if size == 1:
         return _placed(settings, device, work, *arguments)
-    context = multiprocessing.get_context("spawn")
+    # Its server has the libraries loaded, once for all groups that this process starts.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "avvla.policy.checkpoint"])
     with tempfile.TemporaryDirectory() as folder:
         rest = (folder, settings, device, work, *arguments)
         others = [

@@ -8,8 +8,8 @@ as if it had not been (`avvla.training.state`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -108,6 +108,21 @@ def train(make: Callable[[str], Workload], settings: Train, device: str, run: Ru
         return group.run(settings, device, _train, make, settings, run)
 
 
+@contextmanager
+def _memory(settings: Train) -> Iterator[None]:
+    """Say what to do when memory does not suffice; torch has no class for that of the CPU."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
+            raise
+        raise UserError(
+            f"memory is full with train.batch_size = {settings.batch_size} in {settings.processes}"
+            f" processes x train.accumulate = {settings.accumulate} parts: raise train.accumulate,"
+            " or lower train.batch_size"
+        ) from None
+
+
 class _Loss(nn.Module):
     """The loss as the module that accelerate wraps."""
 
@@ -157,7 +172,8 @@ class _Training:
         """One step of the optimiser; who found their loss out of the ordinary."""
         settings, chosen = self._settings, self._order.batch(self.progress.step)
         shares = self._place.shares(len(chosen), settings.accumulate)
-        own = self._gradients(chosen, shares[self._place.rank])
+        with _memory(settings):
+            own = self._gradients(chosen, shares[self._place.rank])
         everyone = self._place.gather(list(own.values()))
         values = dict(zip(own, everyone.sum(0).tolist(), strict=True))
         spikes = self._judge(chosen, shares, list(own), everyone)
@@ -209,7 +225,7 @@ class _Training:
     def _check(self, samples: Batch, chosen: list[int]) -> None:
         for name, values in samples.items():
             if isinstance(values, Tensor) and values.is_floating_point():
-                bad = ~torch.isfinite(values).flatten(1).all(1)
+                bad = ~torch.isfinite(values.reshape(len(values), -1)).all(1)
                 if bad.any():
                     wrong = [i for i, flag in zip(chosen, bad.tolist(), strict=True) if flag]
                     raise UserError(
