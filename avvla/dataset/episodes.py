@@ -22,6 +22,8 @@ from avvla.dataset.frames import open_data_set
 from avvla.errors import UserError
 
 STATISTICS = "meta/stats.json"
+LEAST_DEVIATION = 1e-6
+"""Below it a component counts as constant, in the units of the data."""
 _NORMALISED = ("mean", "std")
 
 
@@ -55,7 +57,8 @@ def statistics(
         features: LeRobot's description of its frames.
 
     Raises:
-        UserError: they are missing, are of another dimension than the data, or are no numbers.
+        UserError: they are missing, are of another dimension than the data, are no numbers, or a
+            component never moves.
     """
     path = root / STATISTICS
     try:
@@ -89,4 +92,13 @@ def _checked(
             )
         if not np.isfinite(found[statistic]).all():
             raise UserError(f"{path}: the {statistic} of {name} is not finite: {split.REMAKE}")
+    still = np.flatnonzero(found["std"] < LEAST_DEVIATION)
+    if len(still):
+        names = feature["names"] or range(len(found["std"]))
+        told = ", ".join(str(names[i]) for i in still)
+        raise UserError(
+            f"{path}: {told} of {name} never moves (standard deviation below {LEAST_DEVIATION:g}):"
+            " dividing by it would blow up its noise; use another dataset.hdf5.state or .action, or"
+            " episodes in which it moves"
+        )
     return found

@@ -119,6 +119,19 @@ def test_statistics_of_another_dimension_stop_before_the_first_step(root, new_ru
         path.write_text(before)
 
 
+def test_a_component_that_never_moves_stops_before_the_first_step(root, new_run):
+    path = root / "meta/stats.json"
+    before = path.read_text()
+    stored = json.loads(before)
+    stored["action"]["std"][3] = 1e-9
+    path.write_text(json.dumps(stored))
+    try:
+        with pytest.raises(UserError, match=r"q4 of action never moves \(standard deviation below"):
+            train(params(), root, "cpu", MODEL, new_run())
+    finally:
+        path.write_text(before)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
