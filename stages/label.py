@@ -36,6 +36,7 @@ def label_all(params: Params) -> None:
 def _drives(params: Params, listing: Manifest) -> dict[str, Any]:
     wanted, texts = params.label, None
     if wanted.source == "alpamayo":
+        alpamayo.check_layout(listing)
         texts = alpamayo.tables(host.alpamayo_root(), listing.chunks, wanted.texts)
     # A chunk's labels depend on its own texts, which `tables` counts, not on those of the others.
     settings = {"label": wanted.model_copy(update={"texts": ""})}

@@ -47,17 +47,13 @@ def _export(arguments: argparse.Namespace) -> int:
     os.environ["HF_HUB_OFFLINE"] = "1"
     from avvla import host
     from avvla.files import replacing
-    from avvla.labels.alpamayo import asked
+    from avvla.labels.alpamayo import asked, check_layout
     from avvla.logs.source import open_logs
     from avvla.params import load_params
     from avvla.physical_ai import manifest
 
     listing, grid = manifest.load(MANIFEST), load_params().dataset
-    if listing.source == "l2d":
-        raise UserError(
-            f"{MANIFEST} lists drives of L2D, and Alpamayo's labeller reads NVIDIA's layout alone:"
-            " set label.source to instruction, kinematic or fixed"
-        )
+    check_layout(listing)
     logs = open_logs(listing, host.data_root())
     table = asked(logs, listing.chunks, grid.t0_start_s, grid.t0_stride_s)
     with replacing(arguments.output) as temporary:

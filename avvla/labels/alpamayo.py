@@ -35,6 +35,7 @@ from avvla.labels.coc import parse
 from avvla.labels.events import Events
 from avvla.labels.instruction import LIKELY, UNKNOWN, Instruction, unknown
 from avvla.logs.interface import Logs
+from avvla.physical_ai.manifest import Manifest
 
 NOT_LABELLED = "not labelled"
 DISAGREE = "the samples disagree"
@@ -63,6 +64,19 @@ class Texts:
     """Of the file that they were read from."""
     by_clip: Mapping[str, Events]
     """By clip (t0 [us], text), by time and sample."""
+
+
+def check_layout(listing: Manifest) -> None:
+    """Refuse raw logs that the labeller cannot read.
+
+    Raises:
+        UserError: they are not in NVIDIA's layout.
+    """
+    if listing.source == "l2d":
+        raise UserError(
+            "the manifest lists drives of L2D, and Alpamayo's labeller reads NVIDIA's layout alone:"
+            " set label.source to instruction, kinematic or fixed"
+        )
 
 
 def asked(logs: Logs, chunks: Sequence[int], t0_start_s: float, t0_stride_s: float) -> pd.DataFrame:

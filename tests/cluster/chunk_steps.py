@@ -7,6 +7,11 @@ import time
 from pathlib import Path
 
 from avvla.errors import UserError
+from avvla.files import replacing
+
+DOOMED = "doomed"
+"""File with the id of the node that is to die."""
+STARTED = ".started"
 
 
 def halve(chunk):
@@ -54,3 +59,16 @@ def where(chunk):
 def sleep(folder, chunk):
     (folder / str(os.getpid())).touch()
     time.sleep(60)
+
+
+def write_in_two_goes(folder, chunk):
+    """On the doomed node it never comes to the second one."""
+    import ray
+
+    with replacing(folder / f"chunk_{chunk}.txt") as temporary:
+        temporary.write_text("half")
+        if ray.get_runtime_context().get_node_id() == (folder / DOOMED).read_text():
+            (folder / f"{chunk}{STARTED}").touch()
+            time.sleep(60)
+        temporary.write_text(f"the whole of chunk {chunk}")
+    return chunk * chunk

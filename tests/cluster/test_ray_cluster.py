@@ -140,3 +140,19 @@ def test_an_existing_cluster_is_joined_and_left_running(ray_running, tmp_path):
     assert run.stderr == ""
     assert ray.is_initialized()
     assert ray.nodes()[0]["Alive"]
+
+
+def test_a_node_that_is_killed_loses_no_chunk(tmp_path):
+    run = subprocess.run(
+        [sys.executable, Path(__file__).parent / "node_death.py", tmp_path],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.stdout.splitlines()[-1:] == [str([chunk * chunk for chunk in range(8)])], run.stderr
+    lost = [path.name for path in tmp_path.glob("*.started")]
+    assert lost, "the node died before it had a chunk"
+    for chunk in range(8):
+        written = (tmp_path / f"chunk_{chunk}.txt").read_text()
+        assert written == f"the whole of chunk {chunk}"

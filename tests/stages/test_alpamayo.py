@@ -12,6 +12,7 @@ from alpamayo_stand_in import install
 from factory import contents, data_set, recordings
 
 from avvla import cli
+from avvla.cli.command import MANIFEST
 from avvla.config import Params
 from avvla.errors import UserError
 from avvla.files import hash_file
@@ -26,7 +27,7 @@ class Project:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.listing = data_set(Path("host/data"), recordings(3))
-        manifest.save(self.listing, cli.MANIFEST)
+        manifest.save(self.listing, MANIFEST)
         Path("params.yaml").write_text(yaml.safe_dump(Params().model_dump()))
         install(patch)
 
@@ -134,7 +135,7 @@ def test_a_chunk_that_is_not_labelled_yet_is_an_error(project):
     ("source", "told"), [("l2d", "lists drives of L2D"), ("hdf5", "lists episodes of a robot arm")]
 )
 def test_export_refuses_what_alpamayo_cannot_read(project, capsys, source, told):
-    manifest.save(project.listing.model_copy(update={"source": source}), cli.MANIFEST)
+    manifest.save(project.listing.model_copy(update={"source": source}), MANIFEST)
     assert cli.main(["labels", "export", "--output", "windows.parquet"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line
@@ -147,9 +148,16 @@ def test_export_needs_a_manifest_and_a_t0_that_alpamayo_takes(project, capsys):
     Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
     line = ["labels", "export", "--output", "windows.parquet"]
     assert cli.main(line) == 1
-    cli.MANIFEST.unlink()
+    MANIFEST.unlink()
     assert cli.main(line) == 1
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("avvla: dataset.t0_start_s is 1.6, expected more than 1.6 s")
     assert second.startswith("avvla: data/manifest.json is missing")
     assert not Path("windows.parquet").exists()
+
+
+def test_the_stage_refuses_drives_of_l2d_before_it_looks_for_texts(project):
+    l2d = project.listing.model_copy(update={"source": "l2d"})
+    manifest.save(l2d, MANIFEST)
+    with pytest.raises(UserError, match=r"lists drives of L2D, .*: set label.source to instruction"):
+        project.label("")
