@@ -159,5 +159,5 @@ def test_export_needs_a_manifest_and_a_t0_that_alpamayo_takes(project, capsys):
 def test_the_stage_refuses_drives_of_l2d_before_it_looks_for_texts(project):
     l2d = project.listing.model_copy(update={"source": "l2d"})
     manifest.save(l2d, MANIFEST)
-    with pytest.raises(UserError, match=r"lists drives of L2D, .*: set label.source to instruction"):
+    with pytest.raises(UserError, match=r"lists drives of L2D, .*: set label.source to"):
         project.label("")
