@@ -18,6 +18,7 @@ os.environ.update(
     HF_HUB_DISABLE_TELEMETRY="1",
     HF_HUB_OFFLINE="1",
     MPLBACKEND="Agg",
+    OMP_NUM_THREADS="1",  # several tests run side by side
 )
 for variable in ("AVVLA_ALPAMAYO", "AVVLA_DEVICE", "AVVLA_WORKERS", "AVVLA_BACKEND", "RAY_ADDRESS"):
     os.environ.pop(variable, None)
