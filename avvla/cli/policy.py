@@ -61,6 +61,8 @@ def _import_base(arguments: argparse.Namespace) -> int:
 
     root = host.base_root()
     if arguments.folder is not None:
+        if arguments.revision or arguments.backbone_revision:
+            raise UserError("--folder is on this machine, where no commit can be chosen")
         checkpoint = arguments.folder
         backbone = arguments.backbone or base.find_backbone(checkpoint)
     else:
@@ -85,6 +87,7 @@ def _from_hub(arguments: argparse.Namespace, root: Path) -> tuple[Path, Path]:
     from avvla.hub.client import Hub
     from avvla.hub.model import fetch
     from avvla.policy import base
+    from avvla.policy.portable import BACKBONE_FOLDER
 
     hub = Hub.model(arguments.repo, arguments.revision, "--repo", "--revision")
     files = {entry.path: entry for entry in hub.folder("")}
@@ -92,13 +95,13 @@ def _from_hub(arguments: argparse.Namespace, root: Path) -> tuple[Path, Path]:
         if name not in files:
             raise UserError(f"{hub.repo_id} has no {name} at {hub.revision}: expected a SmolVLA")
     print(f"{hub.repo_id} at {hub.revision}")
-    own = [entry for entry in hub.folder(base.BACKBONE_FOLDER) if base.of_backbone(entry.path)]
+    own = [entry for entry in hub.folder(BACKBONE_FOLDER) if base.of_backbone(entry.path)]
     checkpoint = fetch(hub, [files[base.CONFIG], *own], root)
     name = base.backbone_name(checkpoint)  # of another policy, nothing more is fetched
     if arguments.backbone is not None:
         backbone: Path = arguments.backbone
     elif own:
-        backbone = checkpoint / base.BACKBONE_FOLDER
+        backbone = checkpoint / BACKBONE_FOLDER
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         other = Hub.model(name, arguments.backbone_revision, "--backbone", "--backbone-revision")
         print(f"backbone {other.repo_id} at {other.revision}")

@@ -81,7 +81,7 @@ def fill(policy: SmolVLAPolicy, weights: Path, unmatched: Sequence[str]) -> Cove
     """Copy the weights that policy and base share, in the policy's type and on its device.
 
     Args:
-        policy: as drawn; changed only where all is well.
+        policy: as drawn; of no use after an error.
         weights: safetensors file of the base.
         unmatched: patterns of keys that need not be shared.
 
