@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 import torch
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
+from peft.tuners.lora import Linear as AdaptedLinear
 from torch import Tensor, nn
 
 from avvla.config import Lora
@@ -66,7 +66,7 @@ def merged(policy: SmolVLAPolicy) -> dict[str, Tensor]:
     """
     state: dict[str, Tensor] = policy.state_dict()
     for name, layer in policy.named_modules():
-        if not isinstance(layer, LoraLayer):
+        if not isinstance(layer, AdaptedLinear):
             continue
         within = {key: state.pop(key) for key in list(state) if key.startswith(f"{name}.")}
         for key, value in within.items():
@@ -80,7 +80,7 @@ def merged(policy: SmolVLAPolicy) -> dict[str, Tensor]:
 
 def has_adapters(policy: SmolVLAPolicy) -> bool:
     """Whether a policy has adapters."""
-    return any(isinstance(module, LoraLayer) for module in policy.modules())
+    return any(isinstance(module, AdaptedLinear) for module in policy.modules())
 
 
 def trained(policy: SmolVLAPolicy) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
-from peft.tuners.lora import LoraLayer
+from peft.tuners.lora import Linear as AdaptedLinear
 
 from avvla.config import Lora, Params
 from avvla.errors import UserError
@@ -58,7 +58,7 @@ def adapted(plain, batch):
 
 
 def adapted_modules(policy):
-    return {name for name, module in policy.named_modules() if isinstance(module, LoraLayer)}
+    return {name for name, module in policy.named_modules() if isinstance(module, AdaptedLinear)}
 
 
 def test_a_fresh_adapter_changes_nothing(agent, plain, batch):
