@@ -23,6 +23,7 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
+from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
@@ -171,7 +172,7 @@ def backbone_name(checkpoint: Path) -> str:
 
 def padded_width(checkpoint: Path) -> int:
     """The padded width of the state of a checkpoint, `policy.max_dim` of what starts from it."""
-    width: int = _read_config(checkpoint / CONFIG)["max_state_dim"]
+    width: int = _read_config(checkpoint / CONFIG).get("max_state_dim", SmolVLAConfig.max_state_dim)
     return width
 
 
