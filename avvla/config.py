@@ -188,7 +188,7 @@ class Build(Section):
 
 
 class Backbone(Section):
-    """Vision-language backbone of SmolVLA: a tiny one built offline, or a named one."""
+    """Vision-language backbone of SmolVLA where none comes with a base: a tiny or a named one."""
 
     name: str = Field("tiny", description="`tiny`, or a hub id or folder of a SmolVLM")
     vision_width: Count = Field(96, description="width of the tiny vision encoder")
@@ -199,16 +199,47 @@ class Backbone(Section):
     init_std: Positive = Field(0.1, description="standard deviation of the tiny backbone's weights")
 
 
+class Lora(Section):
+    """Low-rank adapters beside frozen weights of a base (LoRA, arXiv 2106.09685)."""
+
+    rank: Annotated[int, Field(ge=0)] = Field(
+        0, description="rank of the adapters; 0: none, the weights themselves are trained"
+    )
+    alpha: Count = Field(16, description="what an adapter gives counts alpha / rank times")
+    targets: tuple[str, ...] = Field(
+        (
+            "model.vlm_with_expert.lm_expert.*.q_proj",
+            "model.vlm_with_expert.lm_expert.*.v_proj",
+            "model.state_proj",
+            "model.action_*",
+        ),
+        description="modules with an adapter, by names with * and ?",
+    )
+    whole: tuple[str, ...] = Field(
+        (), description="modules that are trained in full instead, by names with * and ?"
+    )
+
+
 class PolicyParams(Section):
     """The Field Agent."""
 
     backbone: Backbone = Backbone()
+    warm_start: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = Field(
+        "",
+        description="hash of the base to start from, which `avvla policy import-base` tells; empty:"
+        " weights drawn anew",
+    )
+    unmatched: tuple[str, ...] = Field(
+        (), description="keys that policy and base need not share, by names with * and ?"
+    )
+    lora: Lora = Lora()
     chunk_size: Count = Field(50, description="actions of a robot's plan; a drive's has 64")
     max_dim: Count = Field(
         2, description="padded state and action width; 2 trains from scratch, 32 fits hub weights"
     )
     train_expert_only: bool = Field(False, description="train the action expert alone")
     freeze_vision: bool = Field(False, description="keep the vision encoder's weights")
+    train_state_proj: bool = Field(True, description="train the projection of the state")
     horizon_decay_s: NonNegative = Field(
         2.0,
         description="time after which a planned step weighs 1/e in the loss [s]; 0: all alike",

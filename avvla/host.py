@@ -64,6 +64,11 @@ def alpamayo_root() -> Path:
     return _folder("AVVLA_ALPAMAYO", "alpamayo")
 
 
+def base_root() -> Path:
+    """Folder of the bases that a policy may start from: `$AVVLA_BASE`, else `avvla/base`."""
+    return _folder("AVVLA_BASE", "base")
+
+
 def workers() -> int:
     """Worker processes of a parallel map: `$AVVLA_WORKERS`, else the cores this process may use."""
     text = os.environ.get("AVVLA_WORKERS")

@@ -11,6 +11,7 @@ ROOTS = [
     ("AVVLA_DATA", "data", host.data_root),
     ("AVVLA_WORK", "work", host.work_root),
     ("AVVLA_ALPAMAYO", "alpamayo", host.alpamayo_root),
+    ("AVVLA_BASE", "base", host.base_root),
 ]
 
 
