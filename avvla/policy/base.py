@@ -3,6 +3,7 @@
     $AVVLA_BASE/<hash>/config.json         as their author wrote it
                       /model.safetensors
                       /backbone/*          configuration and tokenizer of the backbone
+                      /training_state/*    of its optimiser and schedule, where it came with them
 
 The folder is whole: copied to another host it is the same base there. The parameter
 `policy.warm_start` is its hash, so a change of a base is a change of the parameters. Processors and
@@ -24,6 +25,12 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
+from lerobot.utils.constants import (
+    OPTIMIZER_PARAM_GROUPS,
+    OPTIMIZER_STATE,
+    SCHEDULER_STATE,
+    TRAINING_STATE_DIR,
+)
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
@@ -37,6 +44,8 @@ from avvla.record import Record
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 POLICIES = ("smolvla", "field_agent")
+PAST = (OPTIMIZER_PARAM_GROUPS, OPTIMIZER_STATE, SCHEDULER_STATE)
+"""What is kept of the state of a training."""
 ADAPTERS = "adapter_config.json"
 """What peft writes in place of weights."""
 
@@ -72,6 +81,22 @@ class Base:
     def backbone(self) -> Path:
         """The folder of the backbone, which `vlm_model_name` may name."""
         return self.folder / BACKBONE_FOLDER
+
+    @property
+    def past(self) -> Path:
+        """The state of its optimiser and schedule.
+
+        Raises:
+            UserError: it came without.
+        """
+        path = self.folder / str(TRAINING_STATE_DIR)
+        if not path.is_dir():
+            raise UserError(
+                f"train.reset_scheduler is false, but the base {self.folder.name} came without its"
+                " training_state: import it from the run's checkpoints (docs/finetune.md), or set"
+                " it to true"
+            )
+        return path
 
     @property
     def network(self) -> Network:
@@ -149,6 +174,11 @@ def keep(root: Path, checkpoint: Path, backbone: Path) -> str:
         for path in sorted(backbone.iterdir()):
             if path.is_file() and of_backbone(path.name):
                 shutil.copyfile(path, work / BACKBONE_FOLDER / path.name)
+        past = checkpoint.parent / TRAINING_STATE_DIR
+        if past.is_dir():
+            (work / TRAINING_STATE_DIR).mkdir()
+            for name in PAST:
+                shutil.copyfile(past / name, work / TRAINING_STATE_DIR / name)
         check_backbone(work / BACKBONE_FOLDER)
         digest = _digest(work)
         if not (root / digest).is_dir():

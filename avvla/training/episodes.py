@@ -26,9 +26,11 @@ from avvla.policy.checkpoint import Checkpoint
 from avvla.policy.robot import PAD, Shapes, Statistics, check_tasks, make_robot_policy
 from avvla.training import loop
 from avvla.training.held_out import HeldOut
-from avvla.training.loop import Batch, Trained
+from avvla.training.loop import Trained
 from avvla.training.origin import Origin
+from avvla.training.past import past_of
 from avvla.training.state import Run
+from avvla.training.workload import Batch
 
 READ_AT_ONCE = 16
 """Held-out samples that go through the network together."""
@@ -52,7 +54,7 @@ def train(params: Params, root: Path, device: str, folder: Path, run: Run) -> Tr
 
 
 class Episodes:
-    """The workload of a robot's policy; see `avvla.training.loop.Workload`."""
+    """The workload of a robot's policy; see `avvla.training.workload.Workload`."""
 
     def __init__(self, params: Params, root: Path, folder: Path, device: str) -> None:
         parts, chunk = split.load(root), params.policy.chunk_size
@@ -70,7 +72,12 @@ class Episodes:
         self.origin = Origin.of(rows["episode_index"].to_numpy(), names)
         self.weight: NDArray[np.int64] = np.minimum(self.origin.left, chunk)
         self._validation = open_episodes(root, parts.validation.episodes, chunk)
-        self._settings = params.train
+        self._settings, self._policy = params.train, params.policy
+
+    @property
+    def past(self) -> Path:
+        """State of the optimiser and schedule of the base, see `avvla.policy.base`."""
+        return past_of(self._policy)
 
     def batch(self, chosen: list[int], part: list[int], _: Generator) -> Batch:
         """Samples as they are."""
