@@ -64,7 +64,7 @@ def test_without_reset_optimiser_and_schedule_go_on(root, new_run, simulated, tm
     state = run.folder / "checkpoints/last/training_state"
     assert json.loads((state / "scheduler_state.json").read_text())["last_epoch"] == 4 + 3
     again = new_run()
-    shutil.copytree(run.folder, again.folder)
+    shutil.copytree(run.folder, again.folder, symlinks=True)
     shutil.rmtree(again.folder / "checkpoints/000003")
     assert fine_tune(root, again, digest, tmp_path, reset_scheduler=False).rows == going.rows
 
