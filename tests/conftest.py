@@ -21,7 +21,14 @@ os.environ.update(
     MPLBACKEND="Agg",
     OMP_NUM_THREADS="1",  # several tests run side by side
 )
-for variable in ("AVVLA_ALPAMAYO", "AVVLA_DEVICE", "AVVLA_WORKERS", "AVVLA_BACKEND", "RAY_ADDRESS"):
+for variable in (
+    "AVVLA_ALPAMAYO",
+    "AVVLA_CACHE_GB",
+    "AVVLA_DEVICE",
+    "AVVLA_WORKERS",
+    "AVVLA_BACKEND",
+    "RAY_ADDRESS",
+):
     os.environ.pop(variable, None)
 
 # A busy machine is no failure, and a run that fails must fail again.

@@ -13,7 +13,7 @@ from avvla.policy.checkpoint import Checkpoint
 from avvla.training.origin import Origin
 
 Batch = dict[str, Any]
-"""Samples in LeRobot's form, before the preprocessor."""
+"""B samples in LeRobot's form, before the preprocessor."""
 
 
 class Workload(Protocol):
