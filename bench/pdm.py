@@ -2,8 +2,8 @@
 
 The devkit cannot be installed beside this project, so the reference is a time that was measured for
 it elsewhere: 155 ms a scene, scene cached, human filter included. Ours is for the same work: a
-prepared scene, the plan tracked and scored. `--cases` names a file of scenes; else one is made here,
-with eight agents close by.
+prepared scene, the plan tracked and scored. `--cases` names a file of scenes; else one is made
+here, with eight agents close by.
 
     OMP_NUM_THREADS=1 python bench/pdm.py [--cases scene_inputs.json]
 """
