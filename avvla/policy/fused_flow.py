@@ -6,7 +6,7 @@ are made once. The time enters the first layer as a bias, of which there is one 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,16 @@ from lerobot.policies.common.vla_utils import create_sinusoidal_pos_embedding
 from lerobot.policies.smolvla.modeling_smolvla import VLAFlowMatching
 from torch import Tensor, nn
 
-from avvla.policy.fused_layers import Block, Heads, Memory, Rotation, additive, fused, rotation
+from avvla.policy.fused_layers import (
+    Block,
+    Heads,
+    Memory,
+    Rotation,
+    additive,
+    fused,
+    modules,
+    rotation,
+)
 
 
 class Prefix(NamedTuple):
@@ -45,25 +54,13 @@ class Flow(nn.Module):
     def __init__(self, model: VLAFlowMatching, heads: Heads, dtype: torch.dtype) -> None:
         super().__init__()
         joint = model.vlm_with_expert
-        expert = joint.lm_expert
         self.heads, self.dtype = heads, dtype
         self.length = model.config.chunk_size
         every = joint.num_vlm_layers // joint.num_expert_layers
         self.sources = [every * layer for layer in range(joint.num_expert_layers)]
-        own = [_looks_at_itself(joint, source) for source in self.sources]
-        self.blocks = nn.ModuleList(
-            Block(layer, heads, own_keys=itself, dtype=dtype)
-            for layer, itself in zip(expert.layers, own, strict=True)
-        )
-        self.own = own
-        self.reads = nn.ModuleList(
-            nn.ModuleList()
-            if itself
-            else nn.ModuleList(
-                fused([layer], dtype=dtype)
-                for layer in (block.self_attn.k_proj, block.self_attn.v_proj)
-            )
-            for block, itself in zip(expert.layers, own, strict=True)
+        self.blocks = modules(
+            Block(layer, heads, own_keys=_has_own_keys(joint, source), dtype=dtype)
+            for layer, source in zip(joint.lm_expert.layers, self.sources, strict=True)
         )
         self._set_ends(model)
         position = torch.arange(self.length, device=self.action_in.device)
@@ -79,7 +76,8 @@ class Flow(nn.Module):
             (of_action @ inner.weight.detach().double()).float(), requires_grad=False
         )
         self._time_in = of_time
-        self._bias_in = of_action @ inner.bias.detach().double() + model.action_time_mlp_in.bias
+        bias = model.action_time_mlp_in.bias.detach()
+        self._bias_in = of_action @ inner.bias.detach().double() + bias
         self._periods = (width, config.min_period, config.max_period)
         self.time_out = fused([model.action_time_mlp_out])
         self.norm_width, self.epsilon = expert.norm.weight.shape, expert.norm.variance_epsilon
@@ -89,8 +87,9 @@ class Flow(nn.Module):
     def biases(self, times: Tensor) -> Tensor:
         """(N, width) first layer's bias at times (N,)."""
         embedded = create_sinusoidal_pos_embedding(times, *self._periods, device=times.device)
-        # Rounded as LeRobot does before the product.
-        return (embedded.float().double() @ self._time_in.T + self._bias_in.detach()).float()
+        # LeRobot rounds the embedding before the product.
+        biases: Tensor = embedded.float().double() @ self._time_in.T + self._bias_in
+        return biases.float()
 
     def prefix(self, seen: list[Memory], valid: Tensor) -> Prefix:
         """Prepare what all steps share.
@@ -101,8 +100,8 @@ class Flow(nn.Module):
         """
         batch = len(valid)
         memories = tuple(
-            memory if itself else self._read(memory, read)
-            for memory, read, itself in zip(seen, self.reads, self.own, strict=True)
+            memory if block.own_keys else block.read(memory)
+            for block, memory in zip(self.blocks, seen, strict=True)
         )
         across = valid[:, None].expand(-1, self.length, -1)
         steps = torch.ones(self.length, self.length, dtype=torch.bool, device=valid.device)
@@ -113,17 +112,6 @@ class Flow(nn.Module):
             additive(torch.cat([across, causal], 2), self.heads, self.dtype),
             additive(across, self.heads, self.dtype),
             rotation(position, self.heads.width, self.dtype),
-        )
-
-    def _read(self, memory: Memory, read: nn.ModuleList) -> Memory:
-        """What a cross-attention makes of a language layer's keys and values."""
-        flat = (part.transpose(1, 2).flatten(2) for part in memory)
-        shape = (-1, self.heads.width)
-        return Memory(
-            *(
-                layer(part).unflatten(-1, shape).transpose(1, 2)
-                for layer, part in zip(read, flat, strict=True)
-            )
         )
 
     def velocity(self, x: Tensor, bias: Tensor, prefix: Prefix) -> Tensor:
@@ -138,8 +126,8 @@ class Flow(nn.Module):
             As `x`.
         """
         hidden = self.time_out(F.silu(F.linear(x, self.action_in, bias))).to(self.dtype)
-        for block, memory, itself in zip(self.blocks, prefix.memories, self.own, strict=True):
-            if itself:
+        for block, memory in zip(self.blocks, prefix.memories, strict=True):
+            if block.own_keys:
                 query, own = block.queries_and_memory(hidden, prefix.turn)
                 whole = Memory(*(torch.cat(pair, 2) for pair in zip(memory, own, strict=True)))
                 hidden = block(hidden, query, whole, prefix.own_mask)
@@ -158,7 +146,7 @@ class Flow(nn.Module):
         return x
 
 
-def _looks_at_itself(joint: nn.Module, layer: int) -> bool:
+def _has_own_keys(joint: Any, layer: int) -> bool:
     """Whether the expert beside a language layer has keys of its own, as LeRobot decides it."""
-    every = joint.self_attn_every_n_layers
+    every: int = joint.self_attn_every_n_layers
     return "cross" not in joint.attention_mode or (every > 0 and layer % every == 0)

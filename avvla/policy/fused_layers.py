@@ -7,8 +7,8 @@ in rounding alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -55,12 +55,18 @@ def fused(
     if norm is not None:
         weight = weight * norm.detach().float()
     biases = [layer.bias for layer in linears]
-    layer = nn.Linear(*reversed(weight.shape), bias=biases[0] is not None, device="meta")
+    outputs, inputs = weight.shape
+    layer = nn.Linear(inputs, outputs, bias=biases[0] is not None, device="meta")
     layer.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
     if biases[0] is not None:
         bias = torch.cat([bias.detach() for bias in biases])
         layer.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
     return layer
+
+
+def modules[M: nn.Module](several: Iterable[M]) -> Sequence[M]:
+    """A ModuleList that keeps the type of its modules."""
+    return cast("Sequence[M]", nn.ModuleList(several))
 
 
 def rotation(position: Tensor, width: int, dtype: torch.dtype) -> Rotation:
@@ -116,20 +122,22 @@ class Block(nn.Module):
     Args:
         layer: transformers' LlamaDecoderLayer.
         heads: how its attention is divided.
-        own_keys: whether its tokens are keys too, or look at a given memory alone.
+        own_keys: whether its tokens are keys too; else they look at another layer's alone, made
+            into keys and values of this one by `read`.
         dtype: of the weights.
     """
 
-    def __init__(
-        self, layer: nn.Module, heads: Heads, *, own_keys: bool, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, layer: Any, heads: Heads, *, own_keys: bool, dtype: torch.dtype) -> None:
         super().__init__()
         attention, mlp = layer.self_attn, layer.mlp
+        before, after = layer.input_layernorm, layer.post_attention_layernorm
         projections = [attention.q_proj]
         if own_keys:
             projections += [attention.k_proj, attention.v_proj]
-        before, after = layer.input_layernorm, layer.post_attention_layernorm
-        self.heads = heads
+        else:
+            self.keys = fused([attention.k_proj], dtype=dtype)
+            self.values = fused([attention.v_proj], dtype=dtype)
+        self.heads, self.own_keys = heads, own_keys
         self.width = before.weight.shape
         self.epsilon = before.variance_epsilon
         self.project = fused(projections, before.weight, dtype)
@@ -158,8 +166,18 @@ class Block(nn.Module):
         )
         return turned[:, :, :queries], memory
 
+    def read(self, memory: Memory) -> Memory:
+        """Another layer's keys and values as this layer's."""
+        keys, values = (part.transpose(1, 2).flatten(2) for part in memory)
+        shape = (self.heads.keys, self.heads.width)
+        return Memory(
+            self.keys(keys).unflatten(-1, shape).transpose(1, 2),
+            self.values(values).unflatten(-1, shape).transpose(1, 2),
+        )
+
     def forward(self, hidden: Tensor, query: Tensor, memory: Memory, mask: Tensor) -> Tensor:
         """(B, L, width) after attention and MLP."""
         hidden = hidden + self.output(attend(query, memory, self.heads, mask))
         gate, up = self.gate_up(self.normed(hidden)).chunk(2, -1)
-        return hidden + self.down(self.activation(gate) * up)
+        result: Tensor = hidden + self.down(self.activation(gate) * up)
+        return result

@@ -10,7 +10,7 @@ from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from lerobot.policies.smolvla.modeling_smolvla import VLAFlowMatching
 from torch import Tensor, nn
 
-from avvla.policy.fused_layers import Block, Heads, Memory, additive, fused, rotation
+from avvla.policy.fused_layers import Block, Heads, Memory, additive, fused, modules, rotation
 from avvla.policy.fused_vision import Vision
 
 
@@ -21,6 +21,8 @@ class Inputs(NamedTuple):
     """Of each camera (B, 3, S, S) in 0..1."""
     shown: tuple[Tensor, ...]
     """Of each camera (B,) whether it has an image."""
+    absent: int
+    """Cameras without images, of which nothing but their frame of special tokens is seen."""
     tokens: Tensor
     """(B, L) of the command."""
     told: Tensor
@@ -47,7 +49,7 @@ class Encoder(nn.Module):
         text, config = network.text_model, model.config
         self.heads, self.sources, self.dtype = heads, sources, dtype
         self.vision = Vision(network.vision_model, network.connector, sides(config), dtype)
-        self.blocks = nn.ModuleList(
+        self.blocks = modules(
             Block(layer, heads, own_keys=True, dtype=dtype)
             for layer in text.layers[: sources[-1] + 1]
         )
@@ -84,18 +86,19 @@ class Encoder(nn.Module):
     def _embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """(B, P, width) tokens, and which are no padding."""
         batch = len(inputs.state)
+        frame = self.frame.expand(batch, -1, -1)
         parts, valid = [], []
         for image, shown in zip(inputs.images, inputs.shown, strict=True):
             tokens = self.vision(image)
             visible = shown[:, None].expand(-1, tokens.shape[1])
             if self.framed:
-                begin, end = (
-                    part.expand(batch, -1, -1) for part in (self.frame[:2], self.frame[2:])
-                )
-                tokens = torch.cat([begin, tokens, end], 1)
+                tokens = torch.cat([frame[:, :2], tokens, frame[:, 2:]], 1)
                 visible = F.pad(visible, (2, 1), value=True)
             parts.append(tokens)
             valid.append(visible)
+        if self.framed and inputs.absent:
+            parts.append(frame.repeat(1, inputs.absent, 1))
+            valid.append(valid[0].new_ones(parts[-1].shape[:2]))
         command = F.embedding(inputs.tokens, self.words) * self.scale
         state = self.state(inputs.state).to(self.dtype)[:, None]
         there = torch.ones(batch, 1, dtype=torch.bool, device=state.device)

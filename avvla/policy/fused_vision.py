@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avvla.policy.fused_layers import fused
+from avvla.policy.fused_layers import fused, modules
 
 
 class VisionLayer(nn.Module):
@@ -20,7 +21,7 @@ class VisionLayer(nn.Module):
         dtype: of the weights.
     """
 
-    def __init__(self, layer: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, layer: Any, dtype: torch.dtype) -> None:
         super().__init__()
         attention, mlp = layer.self_attn, layer.mlp
         self.heads = attention.num_heads
@@ -38,7 +39,8 @@ class VisionLayer(nn.Module):
         query, key, value = projected.permute(2, 0, 3, 1, 4)
         seen = F.scaled_dot_product_attention(query, key, value)
         hidden = hidden + self.output(seen.transpose(1, 2).flatten(2))
-        return hidden + self.down(self.activation(self.up(self.after(hidden))))
+        result: Tensor = hidden + self.down(self.activation(self.up(self.after(hidden))))
+        return result
 
 
 class Vision(nn.Module):
@@ -55,7 +57,7 @@ class Vision(nn.Module):
     """
 
     def __init__(
-        self, vision: nn.Module, connector: nn.Module, sides: Iterable[int], dtype: torch.dtype
+        self, vision: Any, connector: Any, sides: Iterable[int], dtype: torch.dtype
     ) -> None:
         super().__init__()
         patches, projection = vision.embeddings, connector.modality_projection.proj
@@ -63,7 +65,7 @@ class Vision(nn.Module):
         self.patch, self.shuffle = patches.patch_size, connector.scale_factor
         self.embed = nn.Parameter((2 * kernel.float()).flatten(1).to(dtype), requires_grad=False)
         self.black = {side: _black(patches, side).to(dtype) for side in sides}
-        self.layers = nn.ModuleList(VisionLayer(layer, dtype) for layer in vision.encoder.layers)
+        self.layers = modules(VisionLayer(layer, dtype) for layer in vision.encoder.layers)
         self.norm = deepcopy(vision.post_layernorm).to(dtype)
         self.connect = fused([projection], dtype=dtype)
         self.connect.weight.data *= projection.out_features**0.5  # LeRobot's scale of image tokens
@@ -84,7 +86,7 @@ class Vision(nn.Module):
 
 
 @torch.no_grad()
-def _black(patches: nn.Module, side: int) -> Tensor:
+def _black(patches: Any, side: int) -> Tensor:
     """(1, N, width) the first layer's output for a black image."""
     kernel = patches.patch_embedding.weight
     count = side // patches.patch_size

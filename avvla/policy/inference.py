@@ -61,13 +61,13 @@ class InferenceEngine(nn.Module):
         self.config = config
         self.flow = Flow(model, heads, dtype)
         self.encoder = Encoder(model, heads, self.flow.sources, dtype)
-        self.longest = config.tokenizer_max_length if compiled else 0
+        self._longest = config.tokenizer_max_length if compiled else 0
         self._sides = sides(config)
         self._biases: dict[int, Tensor] = {}
-        self._run = self._sample
+        self._run = self.sample
         if compiled:
             mode = "reduce-overhead" if self.encoder.words.is_cuda else "default"
-            self._run = torch.compile(self._sample, fullgraph=True, dynamic=False, mode=mode)
+            self._run = torch.compile(self.sample, fullgraph=True, dynamic=False, mode=mode)
         self.requires_grad_(False)
 
     @torch.inference_mode()
@@ -93,6 +93,11 @@ class InferenceEngine(nn.Module):
         # A copy: the next replay of a CUDA graph writes over its output.
         return actions[..., : self.config.action_feature.shape[0]].clone()
 
+    def sample(self, inputs: Inputs, noise: Tensor, biases: Tensor) -> Tensor:
+        """(B, T, max_action_dim) of `inputs`, by one Euler step for each of `biases`."""
+        actions: Tensor = self.flow(noise, biases, self.encode(inputs))
+        return actions
+
     def encode(self, inputs: Inputs) -> Prefix:
         """What all flows share that start from the same images, command and state."""
         return self.flow.prefix(*self.encoder(inputs))
@@ -110,15 +115,14 @@ class InferenceEngine(nn.Module):
     def inputs(self, batch: Mapping[str, Any]) -> Inputs:
         """A preprocessed batch in the network's form.
 
-        A camera that is absent is left out: LeRobot adds a black one that nothing looks at.
-
         Raises:
             UserError: see `chunk`.
         """
-        cameras = [name for name in self.config.image_features if name in batch]
+        known = self.config.image_features
+        cameras = [name for name in known if name in batch]
         if not cameras:
-            known = sorted(self.config.image_features)
-            raise UserError(f"the batch has none of the policy's cameras, expected {known}")
+            raise UserError(f"the batch has none of the policy's cameras, expected {sorted(known)}")
+        absent = min(len(known) - len(cameras), self.config.empty_cameras)
         images = tuple(self._image(batch[name], name) for name in cameras)
         state = batch[OBS_STATE]
         state = pad_vector(state[:, -1] if state.ndim > 2 else state, self.config.max_state_dim)
@@ -128,10 +132,10 @@ class InferenceEngine(nn.Module):
             for name in cameras
         )
         tokens, told = batch[OBS_LANGUAGE_TOKENS], batch[OBS_LANGUAGE_ATTENTION_MASK].bool()
-        missing = max(0, self.longest - tokens.shape[1])
+        missing = max(0, self._longest - tokens.shape[1])
         if missing:
             tokens, told = F.pad(tokens, (0, missing)), F.pad(told, (0, missing))
-        return Inputs(images, shown, tokens, told, state)
+        return Inputs(images, shown, absent, tokens, told, state)
 
     def _image(self, image: Tensor, name: str) -> Tensor:
         image = image[:, -1] if image.ndim == 5 else image
@@ -144,7 +148,3 @@ class InferenceEngine(nn.Module):
                 f"{name} is {width} x {height} px, expected a square of {sorted(self._sides)} px"
             )
         return image
-
-    def _sample(self, inputs: Inputs, noise: Tensor, biases: Tensor) -> Tensor:
-        actions: Tensor = self.flow(noise, biases, self.encode(inputs))
-        return actions
