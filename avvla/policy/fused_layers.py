@@ -17,6 +17,9 @@ from torch import Tensor, nn
 ROPE_WAVELENGTH = 10_000.0
 """LeRobot's, whatever `rope_theta` the backbone has."""
 
+ROW_GAP = 16
+"""Unused numbers between the lines of a float32 weight in memory."""
+
 
 class Rotation(NamedTuple):
     """Rotary embedding of positions (..., L), each (..., L, 1, D) for heads of width D."""
@@ -57,11 +60,25 @@ def fused(
     biases = [layer.bias for layer in linears]
     outputs, inputs = weight.shape
     layer = nn.Linear(inputs, outputs, bias=biases[0] is not None, device="meta")
-    layer.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
+    layer.weight = nn.Parameter(_laid_out(weight.to(dtype)), requires_grad=False)
     if biases[0] is not None:
         bias = torch.cat([bias.detach() for bias in biases])
         layer.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
     return layer
+
+
+def _laid_out(weight: Tensor) -> Tensor:
+    """A weight as it is read fastest.
+
+    Float32 matrices lie in memory input by input: on a CPU few tokens are then multiplied up to 1.4
+    times as fast. The gap keeps inputs from lying a power of two apart, where they would compete
+    for the same lines of the cache.
+    """
+    if weight.dtype != torch.float32:
+        return weight
+    outputs, inputs = weight.shape
+    lines = weight.new_empty(inputs, outputs + ROW_GAP)[:, :outputs]
+    return lines.copy_(weight.T).T
 
 
 def modules[M: nn.Module](several: Iterable[M]) -> Sequence[M]:

@@ -20,7 +20,7 @@ TIGHT = {"rtol": 0, "atol": 1e-5}
 
 
 def lerobots(*, cameras=1, side=SIDE, shape=None, text_layers=2, vision_layers=1, **overrides):
-    """LeRobot's SmolVLA with freshly drawn weights."""
+    """LeRobot's SmolVLA with drawn weights, none of them 0 or 1 throughout."""
     backbone = Backbone(
         vision_width=64, vision_layers=vision_layers, text_width=64, text_layers=text_layers
     )
@@ -46,6 +46,9 @@ def lerobots(*, cameras=1, side=SIDE, shape=None, text_layers=2, vision_layers=1
         build_backbone(Path(folder), backbone, side)
         torch.manual_seed(4)
         policy = SmolVLAPolicy(SmolVLAConfig(vlm_model_name=folder, **values | overrides))
+    with torch.no_grad():
+        for weight in policy.parameters():
+            weight.add_(torch.randn_like(weight), alpha=0.05)
     return policy.eval()
 
 
