@@ -11,7 +11,9 @@ from lerobot.utils.constants import OBS_STATE
 from avvla.errors import UserError
 from avvla.features import IMAGE
 from avvla.policy.checkpoint import load_checkpoint
+from avvla.policy.inference import InferenceEngine
 from avvla.policy.interface import BLIND_GREY, Observation, Plan
+from avvla.policy.modeling_field_agent import physical_plan
 
 
 class FieldAgent:
@@ -21,18 +23,32 @@ class FieldAgent:
         checkpoint: folder written by `save_checkpoint`.
         device: torch device.
         blind: see only mid-grey, whatever the camera shows.
+        flow_steps: Euler steps of the flow; None: as many as the checkpoint says.
+        dtype: of the network's weights; see `InferenceEngine`.
+        compiled: see `InferenceEngine`.
 
     Raises:
         UserError: see `load_checkpoint`.
     """
 
-    def __init__(self, checkpoint: Path, device: str, *, blind: bool = False) -> None:
-        self._policy, self._preprocess, _ = load_checkpoint(checkpoint, device)
+    def __init__(
+        self,
+        checkpoint: Path,
+        device: str,
+        *,
+        blind: bool = False,
+        flow_steps: int | None = None,
+        dtype: torch.dtype = torch.float32,
+        compiled: bool = False,
+    ) -> None:
+        policy, self._preprocess, _ = load_checkpoint(checkpoint, device)
+        self._config = policy.config
+        self._engine = InferenceEngine(policy, dtype=dtype, compiled=compiled)
         self._blind = blind
-        self.image_size = self._policy.config.image_size
+        self._flow_steps = self._config.num_steps if flow_steps is None else flow_steps
+        self.image_size = self._config.image_size
         """Side of the square image that the network expects [px]."""
 
-    @torch.inference_mode()
     def plan(self, observation: Observation) -> Plan:
         """Plans for a batch of observations; the same observation gives the same plan.
 
@@ -47,10 +63,14 @@ class FieldAgent:
             )
         image = np.full_like(observation.image, BLIND_GREY) if self._blind else observation.image
         state = np.stack([observation.speed_mps, observation.heading_change_rad], -1)
-        batch = {
-            IMAGE: torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255,
-            OBS_STATE: torch.from_numpy(state).float(),
-            "task": list(observation.command),
-        }
-        plan: Plan = self._policy.plan(self._preprocess(batch))
-        return plan
+        batch = self._preprocess(
+            {
+                IMAGE: torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255,
+                OBS_STATE: torch.from_numpy(state).float(),
+                "task": list(observation.command),
+            }
+        )
+        seen, config = batch[OBS_STATE], self._config
+        # A flow from zero is deterministic and drives best.
+        noise = seen.new_zeros(len(seen), config.chunk_size, config.max_action_dim)
+        return physical_plan(self._engine.chunk(batch, noise, self._flow_steps), seen, config)

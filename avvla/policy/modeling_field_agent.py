@@ -55,6 +55,13 @@ def path_error(path: Tensor, truth: Tensor) -> Tensor:
     return ((squared + 1).sqrt() - 1).mean(-1)
 
 
+def physical_plan(chunk: Tensor, state: Tensor, config: FieldAgentConfig) -> Plan:
+    """The plan of a chunk (B, 64, 2) and a state (B, 2 or more), both in network units."""
+    action = to_physical_units(chunk, config.scales).double().cpu().numpy()
+    speed = speed_of(state, config.scales).double().cpu().numpy()
+    return Plan(action, unicycle.rollout(speed, action, config.dt, config.integrator))
+
+
 class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyped
     """SmolVLA with a path loss, physical plans and checkpoints that may be moved."""
 
@@ -161,11 +168,8 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
             batch: as in `forward`; an action in it is not looked at.
             noise: (B, 64, max_action_dim) start of the flow, zero if None.
         """
-        config = self.config
-        physical = to_physical_units(self._get_action_chunk(batch, noise), config.scales)
-        action = physical.double().cpu().numpy()
-        speed = speed_of(self.prepare_state(batch), config.scales).double().cpu().numpy()
-        return Plan(action, unicycle.rollout(speed, action, config.dt, config.integrator))
+        chunk = self._get_action_chunk(batch, noise)
+        return physical_plan(chunk, self.prepare_state(batch), self.config)
 
     def _save_pretrained(
         self, save_directory: Path, state_dict: dict[str, Tensor] | None = None
