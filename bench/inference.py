@@ -26,7 +26,7 @@ parser.add_argument("--threads", type=int, default=1, help="threads of torch")
 parser.add_argument("--full", action="store_true", help="the 450M architecture too")
 parser.add_argument("--rounds", type=int, default=25, help="of the tiny policy")
 parser.add_argument("--full-rounds", type=int, default=5, help="of the 450M architecture")
-parser.add_argument("--profile", action="store_true", help="where the time of a chunk goes")
+parser.add_argument("--profile", action="store_true", help="where the time of a plan goes")
 ARGUMENTS = parser.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(ARGUMENTS.threads)  # read when torch is imported
 
@@ -80,7 +80,7 @@ def compare(
     for steps in counts:
         contestants: dict[str, Callable[[], Tensor]] = {"lerobot": lambda n=steps: lerobot(n)}
         for label, engine in engines.items():
-            contestants[label] = lambda e=engine, n=steps: e.chunk(batch, noise, n)
+            contestants[label] = lambda e=engine, n=steps: e.actions(batch, noise, n)
         times = take_turns(contestants, rounds)
         policy.config.num_steps = steps
         expected = policy.predict_action_chunk(dict(batch), noise=noise)
@@ -89,8 +89,8 @@ def compare(
             row = {"ms": round(1e3 * wall_s, 2), "cpu_ms": round(1e3 * cpu_s, 2)}
             if label != "lerobot":
                 row["ratio"] = round(times["lerobot"][0] / wall_s, 2)
-                chunk = engines[label].chunk(batch, noise, steps)
-                row["difference"] = float(f"{(chunk - expected).abs().max():.1e}")
+                actions = engines[label].actions(batch, noise, steps)
+                row["difference"] = float(f"{(actions - expected).abs().max():.1e}")
             rows[label] = row
             columns = f"{row['ms']:>9.1f}{row['cpu_ms']:>9.1f}{row.get('ratio', 1.0):>8.2f}"
             apart = f"{row.get('difference', 0.0):>12.1e}"
@@ -100,7 +100,7 @@ def compare(
         print(f"\n{name}, LeRobot, {counts[-1]} flow steps")
         profile(lambda: lerobot(counts[-1]))
         print(f"\n{name}, float32, {counts[-1]} flow steps")
-        profile(lambda: engines["float32"].chunk(batch, noise, counts[-1]))
+        profile(lambda: engines["float32"].actions(batch, noise, counts[-1]))
     return table
 
 

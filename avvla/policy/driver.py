@@ -73,4 +73,4 @@ class FieldAgent:
         seen, config = batch[OBS_STATE], self._config
         # A flow from zero is deterministic and drives best.
         noise = seen.new_zeros(len(seen), config.chunk_size, config.max_action_dim)
-        return physical_plan(self._engine.chunk(batch, noise, self._flow_steps), seen, config)
+        return physical_plan(self._engine.actions(batch, noise, self._flow_steps), seen, config)

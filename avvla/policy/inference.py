@@ -1,9 +1,9 @@
-"""Fast inference: the action chunks of LeRobot's SmolVLA in a fraction of the time.
+"""Fast inference: the actions of LeRobot's SmolVLA in less time.
 
 An engine is made from a policy once and has its own copy of the weights. For each batch it encodes
-images, command and state (`avvla.policy.fused_prefix`) and lets the flow go from noise to actions
-over what the expert keeps of that (`avvla.policy.fused_flow`). In float32 the chunk is LeRobot's
-within rounding.
+images, command and state into a prefix (`avvla.policy.fused_prefix`) and lets the flow go from
+noise to actions over it (`avvla.policy.fused_flow`). In float32 the actions are LeRobot's within
+rounding.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from avvla.policy.fused_prefix import Encoder, Inputs, sides
 
 
 class InferenceEngine(nn.Module):
-    """Action chunks of a SmolVLA.
+    """The actions of a SmolVLA.
 
     Args:
         policy: what to plan with; a later change of its weights is not seen.
-        dtype: of the transformers' weights; bfloat16 changes the third digit of a chunk.
-        compiled: hold all work of a chunk in one compiled graph, on a GPU a CUDA graph. Commands
+        dtype: of the transformers' weights; bfloat16 changes the third digit of an action.
+        compiled: hold all work of a plan in one compiled graph, on a GPU a CUDA graph. Commands
             are padded to the policy's longest, so that shapes stay. Each batch size and number of
             steps is compiled at its first use.
 
@@ -71,7 +71,7 @@ class InferenceEngine(nn.Module):
         self.requires_grad_(False)
 
     @torch.inference_mode()
-    def chunk(self, batch: Mapping[str, Any], noise: Tensor, steps: int) -> Tensor:
+    def actions(self, batch: Mapping[str, Any], noise: Tensor, steps: int) -> Tensor:
         """LeRobot's `predict_action_chunk`.
 
         Args:
@@ -84,7 +84,7 @@ class InferenceEngine(nn.Module):
 
         Raises:
             UserError: no camera of the policy is in the batch, or an image has another size.
-            ValueError: the noise has another shape.
+            ValueError: the noise has another shape, or there are no steps.
         """
         expected = (len(batch[OBS_STATE]), self.flow.length, self.config.max_action_dim)
         if noise.shape != expected:
@@ -102,6 +102,7 @@ class InferenceEngine(nn.Module):
         """What all flows share that start from the same images, command and state."""
         return self.flow.prefix(*self.encoder(inputs))
 
+    @torch.inference_mode(mode=False)  # they are kept, and a guided flow takes gradients
     def biases(self, steps: int) -> Tensor:
         """(steps, width) how the expert is told the times of a flow from 1 to 0."""
         if steps not in self._biases:
@@ -116,7 +117,7 @@ class InferenceEngine(nn.Module):
         """A preprocessed batch in the network's form.
 
         Raises:
-            UserError: see `chunk`.
+            UserError: see `actions`.
         """
         known = self.config.image_features
         cameras = [name for name in known if name in batch]

@@ -55,9 +55,9 @@ def path_error(path: Tensor, truth: Tensor) -> Tensor:
     return ((squared + 1).sqrt() - 1).mean(-1)
 
 
-def physical_plan(chunk: Tensor, state: Tensor, config: FieldAgentConfig) -> Plan:
-    """The plan of a chunk (B, 64, 2) and a state (B, 2 or more), both in network units."""
-    action = to_physical_units(chunk, config.scales).double().cpu().numpy()
+def physical_plan(actions: Tensor, state: Tensor, config: FieldAgentConfig) -> Plan:
+    """The plan of actions (B, 64, 2) and a state (B, 2 or more), both in network units."""
+    action = to_physical_units(actions, config.scales).double().cpu().numpy()
     speed = speed_of(state, config.scales).double().cpu().numpy()
     return Plan(action, unicycle.rollout(speed, action, config.dt, config.integrator))
 
@@ -168,8 +168,8 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
             batch: as in `forward`; an action in it is not looked at.
             noise: (B, 64, max_action_dim) start of the flow, zero if None.
         """
-        chunk = self._get_action_chunk(batch, noise)
-        return physical_plan(chunk, self.prepare_state(batch), self.config)
+        actions = self._get_action_chunk(batch, noise)
+        return physical_plan(actions, self.prepare_state(batch), self.config)
 
     def _save_pretrained(
         self, save_directory: Path, state_dict: dict[str, Tensor] | None = None

@@ -97,14 +97,14 @@ def expected(policy, batch, noise, steps):
     ],
     ids=str,
 )
-def test_a_chunk_is_lerobots(changes):
+def test_actions_are_lerobots(changes):
     policy = lerobots(**changes)
     batch, noise = batch_of(policy)
     engine = InferenceEngine(policy)
     for steps in (1, 4):
-        chunk = engine.chunk(batch, noise, steps)
-        assert chunk.shape == (3, LENGTH, 3)
-        torch.testing.assert_close(chunk, expected(policy, batch, noise, steps), **TIGHT)
+        actions = engine.actions(batch, noise, steps)
+        assert actions.shape == (3, LENGTH, 3)
+        torch.testing.assert_close(actions, expected(policy, batch, noise, steps), **TIGHT)
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +119,12 @@ def engine(policy):
 
 def test_every_input_matters(policy, engine):
     batch, noise = batch_of(policy)
-    plain = engine.chunk(batch, noise, 2)
+    plain = engine.actions(batch, noise, 2)
     for name in (CAMERAS[0], CAMERAS[1], "observation.state"):
-        other = engine.chunk(batch | {name: batch[name] * 0.5}, noise, 2)
+        other = engine.actions(batch | {name: batch[name] * 0.5}, noise, 2)
         assert (other - plain).abs().amax((1, 2)).min() > 1e-3, name
     tokens = "observation.language.tokens"
-    other = engine.chunk(batch | {tokens: batch[tokens] + 1}, noise, 2)
+    other = engine.actions(batch | {tokens: batch[tokens] + 1}, noise, 2)
     assert (other - plain).abs().amax((1, 2)).min() > 1e-3
 
 
@@ -132,27 +132,27 @@ def test_ten_steps_are_lerobots_select_action(policy, engine):
     batch, noise = batch_of(policy)
     policy.config.num_steps = 10
     policy.reset()
-    actions = [policy.select_action(dict(batch), noise=noise) for _ in range(LENGTH)]
-    chunk = engine.chunk(batch, noise, 10)
-    torch.testing.assert_close(chunk, torch.stack(actions, 1), **TIGHT)
+    selected = [policy.select_action(dict(batch), noise=noise) for _ in range(LENGTH)]
+    actions = engine.actions(batch, noise, 10)
+    torch.testing.assert_close(actions, torch.stack(selected, 1), **TIGHT)
 
 
 def test_a_sample_without_a_camera_is_lerobots(policy, engine):
     batch, noise = batch_of(policy)
     batch[f"{CAMERAS[1]}_padding_mask"] = torch.tensor([True, False, True])
-    chunk = engine.chunk(batch, noise, 2)
-    torch.testing.assert_close(chunk, expected(policy, batch, noise, 2), **TIGHT)
-    unseen = engine.chunk(batch | {CAMERAS[1]: batch[CAMERAS[1]] * 0.5}, noise, 2)
-    assert torch.equal(unseen[1], chunk[1])
-    assert not torch.equal(unseen[0], chunk[0])
+    actions = engine.actions(batch, noise, 2)
+    torch.testing.assert_close(actions, expected(policy, batch, noise, 2), **TIGHT)
+    unseen = engine.actions(batch | {CAMERAS[1]: batch[CAMERAS[1]] * 0.5}, noise, 2)
+    assert torch.equal(unseen[1], actions[1])
+    assert not torch.equal(unseen[0], actions[0])
 
 
 def test_an_absent_camera_with_special_tokens_is_lerobots():
     policy = lerobots(cameras=2, empty_cameras=1, add_image_special_tokens=True)
     batch, noise = batch_of(policy)
     del batch[CAMERAS[1]]
-    chunk = InferenceEngine(policy).chunk(batch, noise, 2)
-    torch.testing.assert_close(chunk, expected(policy, batch, noise, 2), **TIGHT)
+    actions = InferenceEngine(policy).actions(batch, noise, 2)
+    torch.testing.assert_close(actions, expected(policy, batch, noise, 2), **TIGHT)
 
 
 def test_a_sequence_of_observations_counts_by_its_last(policy, engine):
@@ -162,26 +162,26 @@ def test_a_sequence_of_observations_counts_by_its_last(policy, engine):
         for name, value in batch.items()
         if "language" not in name
     }
-    chunk = engine.chunk(batch | pair, noise, 2)
-    torch.testing.assert_close(chunk, engine.chunk(batch, noise, 2))
-    torch.testing.assert_close(chunk, expected(policy, batch | pair, noise, 2), **TIGHT)
+    actions = engine.actions(batch | pair, noise, 2)
+    torch.testing.assert_close(actions, engine.actions(batch, noise, 2))
+    torch.testing.assert_close(actions, expected(policy, batch | pair, noise, 2), **TIGHT)
 
 
 def test_a_sample_plans_alike_alone_and_in_a_batch(policy, engine):
     batch, noise = batch_of(policy)
-    together = engine.chunk(batch, noise, 2)
+    together = engine.actions(batch, noise, 2)
     length = int(batch["observation.language.attention_mask"][0].sum())
     alone = {name: value[:1] for name, value in batch.items()}
     for name in ("observation.language.tokens", "observation.language.attention_mask"):
         alone[name] = alone[name][:, :length]
-    torch.testing.assert_close(engine.chunk(alone, noise[:1], 2), together[:1], **TIGHT)
+    torch.testing.assert_close(engine.actions(alone, noise[:1], 2), together[:1], **TIGHT)
 
 
 def test_the_same_batch_gives_the_same_bits(policy, engine):
     batch, noise = batch_of(policy)
-    assert torch.equal(engine.chunk(batch, noise, 2), engine.chunk(batch, noise, 2))
+    assert torch.equal(engine.actions(batch, noise, 2), engine.actions(batch, noise, 2))
     assert torch.equal(
-        engine.chunk(batch, noise, 2), InferenceEngine(policy).chunk(batch, noise, 2)
+        engine.actions(batch, noise, 2), InferenceEngine(policy).actions(batch, noise, 2)
     )
 
 
@@ -189,11 +189,11 @@ def test_an_engine_has_its_own_weights():
     policy = lerobots()
     batch, noise = batch_of(policy)
     engine = InferenceEngine(policy)
-    before = engine.chunk(batch, noise, 2)
+    before = engine.actions(batch, noise, 2)
     with torch.no_grad():
         for weight in policy.parameters():
             weight.zero_()
-    assert torch.equal(engine.chunk(batch, noise, 2), before)
+    assert torch.equal(engine.actions(batch, noise, 2), before)
 
 
 def test_a_prefix_serves_several_flows(policy, engine):
@@ -201,13 +201,14 @@ def test_a_prefix_serves_several_flows(policy, engine):
     with torch.inference_mode():
         prefix = engine.encode(engine.inputs(batch))
         for start in (noise, -noise):
-            chunk = engine.flow(start, engine.biases(3), prefix)
-            assert torch.equal(chunk[..., :3], engine.chunk(batch, start, 3))
+            actions = engine.flow(start, engine.biases(3), prefix)
+            assert torch.equal(actions[..., :3], engine.actions(batch, start, 3))
 
 
 def test_a_velocity_has_a_gradient(policy, engine):
     """Real-time chunking guides the flow by the gradient of its velocity."""
     batch, noise = batch_of(policy)
+    engine.actions(batch, noise, 1)  # keeps the biases
     with torch.no_grad():
         prefix = engine.encode(engine.inputs(batch))
     x = noise.clone().requires_grad_()
@@ -219,39 +220,39 @@ def test_a_velocity_has_a_gradient(policy, engine):
 
 def test_half_precision_is_close(policy, engine):
     batch, noise = batch_of(policy)
-    half = InferenceEngine(policy, dtype=torch.bfloat16).chunk(batch, noise, 2)
-    exact = engine.chunk(batch, noise, 2)
+    half = InferenceEngine(policy, dtype=torch.bfloat16).actions(batch, noise, 2)
+    exact = engine.actions(batch, noise, 2)
     assert half.dtype == torch.float32
     assert 0 < (half - exact).abs().max() < 0.05 * exact.abs().max()
 
 
-def test_the_work_of_a_chunk_is_one_graph(policy, engine):
+def test_the_work_of_a_plan_is_one_graph(policy, engine):
     batch, noise = batch_of(policy)
     graph = torch.compile(engine.sample, backend="aot_eager", fullgraph=True, dynamic=False)
     with torch.inference_mode():
-        chunk = graph(engine.inputs(batch), noise, engine.biases(2))
-    torch.testing.assert_close(chunk[..., :3], engine.chunk(batch, noise, 2), **TIGHT)
+        actions = graph(engine.inputs(batch), noise, engine.biases(2))
+    torch.testing.assert_close(actions[..., :3], engine.actions(batch, noise, 2), **TIGHT)
 
 
 def test_a_padded_command_plans_alike(policy, engine):
     batch, noise = batch_of(policy)
-    graphed = InferenceEngine(policy, compiled=True)  # compiles at the first chunk only
+    graphed = InferenceEngine(policy, compiled=True)  # compiles at the first plan only
     inputs = graphed.inputs(batch)
     assert inputs.tokens.shape == (3, 48)
     with torch.inference_mode():
-        chunk = graphed.sample(inputs, noise, graphed.biases(2))
-    torch.testing.assert_close(chunk[..., :3], engine.chunk(batch, noise, 2), **TIGHT)
+        actions = graphed.sample(inputs, noise, graphed.biases(2))
+    torch.testing.assert_close(actions[..., :3], engine.actions(batch, noise, 2), **TIGHT)
 
 
 def test_what_does_not_fit_is_refused(policy, engine):
     batch, noise = batch_of(policy)
     with pytest.raises(ValueError, match=r"noise has shape \(2, 20, 8\), expected \(3, 20, 8\)"):
-        engine.chunk(batch, noise[:2], 2)
+        engine.actions(batch, noise[:2], 2)
     with pytest.raises(ValueError, match="steps is 0, expected 1 or more"):
-        engine.chunk(batch, noise, 0)
+        engine.actions(batch, noise, 0)
     blind = {name: value for name, value in batch.items() if name not in CAMERAS}
     with pytest.raises(UserError, match=r"none of the policy's cameras, expected \['observation"):
-        engine.chunk(blind, noise, 2)
+        engine.actions(blind, noise, 2)
 
 
 def test_an_image_of_another_size_is_refused():
@@ -259,7 +260,7 @@ def test_an_image_of_another_size_is_refused():
     batch, noise = batch_of(policy)
     batch[CAMERAS[0]] = batch[CAMERAS[0]][..., :32]
     with pytest.raises(UserError, match=r"images.a is 32 x 64 px, expected a square of \[64\] px"):
-        InferenceEngine(policy).chunk(batch, noise, 2)
+        InferenceEngine(policy).actions(batch, noise, 2)
 
 
 def test_aloha_s_joints_are_refused():
