@@ -105,9 +105,11 @@ def test_workers_are_where_the_stage_is(tmp_path, backend, monkeypatch):
 
 
 SCRIPT = """
+import signal
 import sys
 from functools import partial
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 sys.path.insert(0, {folder!r})
 from chunk_steps import sleep
 from avvla.cluster.chunk_map import map_chunks
