@@ -58,7 +58,7 @@ report: setup ## bring results/report.html up to date
 	@echo "report: results/report.html"
 
 test: setup ## run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4
 
 check: setup ## lint, types, layers and locks
 	$(BIN)/ruff check

@@ -35,6 +35,22 @@ def data_quota_bytes() -> int | None:
     return quota_bytes
 
 
+def frame_cache_bytes() -> int:
+    """Bytes of decoded frames that a training process holds: `$AVVLA_CACHE_GB` [GB], else 4 GB.
+
+    Raises:
+        UserError: it is no number of 0 or more.
+    """
+    text = os.environ.get("AVVLA_CACHE_GB", "4")
+    try:
+        held = round(float(text) * 1e9)
+    except (ValueError, OverflowError):
+        held = -1
+    if held < 0:
+        raise UserError(f"AVVLA_CACHE_GB is {text!r}, expected a number of GB of 0 or more")
+    return held
+
+
 def nvidia_tree() -> Path | None:
     """Plain folder with NVIDIA's data set, instead of the hub: `$AVVLA_NVIDIA_TREE` (absolute)."""
     return _absolute("AVVLA_NVIDIA_TREE")
@@ -62,6 +78,11 @@ def work_root() -> Path:
 def alpamayo_root() -> Path:
     """Folder of Alpamayo's texts: `$AVVLA_ALPAMAYO`, else `avvla/alpamayo` in the cache."""
     return _folder("AVVLA_ALPAMAYO", "alpamayo")
+
+
+def base_root() -> Path:
+    """Folder of the bases that a policy may start from: `$AVVLA_BASE`, else `avvla/base`."""
+    return _folder("AVVLA_BASE", "base")
 
 
 def workers() -> int:

@@ -30,9 +30,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     except (OSError, ValueError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
-        raise UserError(
-            f"{path} holds {type(raw).__name__}, expected a mapping: see avvla/config.py"
-        )
+        raise UserError(f"{path} holds {type(raw).__name__}, expected a mapping: see avvla/config/")
     try:
         return Params.model_validate(raw)
     except ValidationError as error:

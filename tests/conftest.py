@@ -13,13 +13,22 @@ SCRATCH = Path(tempfile.mkdtemp(prefix="avvla-tests-"))
 
 # Set at import, so that it holds before a test module imports huggingface_hub or matplotlib.
 os.environ.update(
+    AVVLA_BASE=str(SCRATCH / "base"),
     AVVLA_DATA=str(SCRATCH / "data"),
     AVVLA_WORK=str(SCRATCH / "work"),
     HF_HUB_DISABLE_TELEMETRY="1",
     HF_HUB_OFFLINE="1",
     MPLBACKEND="Agg",
+    OMP_NUM_THREADS="1",  # several tests run side by side
 )
-for variable in ("AVVLA_ALPAMAYO", "AVVLA_DEVICE", "AVVLA_WORKERS", "AVVLA_BACKEND", "RAY_ADDRESS"):
+for variable in (
+    "AVVLA_ALPAMAYO",
+    "AVVLA_CACHE_GB",
+    "AVVLA_DEVICE",
+    "AVVLA_WORKERS",
+    "AVVLA_BACKEND",
+    "RAY_ADDRESS",
+):
     os.environ.pop(variable, None)
 
 # A busy machine is no failure, and a run that fails must fail again.

@@ -1,4 +1,4 @@
-"""A double of the hub on the loopback: one data set at one commit, and the faults of a real day."""
+"""A double of the hub on the loopback: a repository at one commit, and the faults of a real day."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ from huggingface_hub import close_session, constants
 from loopback_server import IN_GIT, Fault, Handler, Request, Server
 
 from avvla.hub import client
+from avvla.hub.client import Kind
 
 
 class LoopbackHub:
     """Serves `files` by path; a context manager."""
 
-    def __init__(self, files: Mapping[str, bytes], repo_id: str, revision: str) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], repo_id: str, revision: str, kind: Kind = "dataset"
+    ) -> None:
         self.files, self.repo_id, self.revision = dict(files), repo_id, revision
+        self.kind = kind
+        self.beside: list[LoopbackHub] = []
+        """Further repositories that are served, with faults and a log here."""
         self.page = 1000
         self.token: str | None = None
         """What a request has to have; None: the data set is open."""
@@ -38,10 +44,12 @@ class LoopbackHub:
         self.lock = threading.Lock()
 
     @classmethod
-    def of_folder(cls, folder: Path, repo_id: str, revision: str) -> LoopbackHub:
+    def of_folder(
+        cls, folder: Path, repo_id: str, revision: str, kind: Kind = "dataset"
+    ) -> LoopbackHub:
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-        return cls(files, repo_id, revision)
+        return cls(files, repo_id, revision, kind)
 
     def __enter__(self) -> Self:
         handler = type("Handler", (Handler,), {"hub": self})
@@ -59,6 +67,14 @@ class LoopbackHub:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    @property
+    def api(self) -> str:
+        return f"/api/{self.kind}s/{self.repo_id}/"
+
+    @property
+    def resolve(self) -> str:
+        return f"{'/datasets' if self.kind == 'dataset' else ''}/{self.repo_id}/resolve/"
 
     @property
     def endpoint(self) -> str:

@@ -5,7 +5,10 @@ host, here the same server under another name.
 
     GET       /api/datasets/<repo>/tree/<commit>/<folder>    pages of `page` entries
     HEAD, GET /datasets/<repo>/resolve/<commit>/<path>        HEAD: huggingface_hub's own download
+    GET       /api/datasets/<repo>/revision/main              the commit
     HEAD, GET /lfs/<oid>                                      at localhost, not at 127.0.0.1
+
+A model is at /api/models/<repo> and /<repo>.
 """
 
 from __future__ import annotations
@@ -110,25 +113,27 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def _route(self, query: str, path: str, request: Request, fault: Fault | None) -> None:
-        hub = self.hub
-        api = f"/api/datasets/{hub.repo_id}"
-        resolve = f"/datasets/{hub.repo_id}/resolve/"
-        if path.startswith(f"{api}/tree/"):
-            revision, *folder = path.removeprefix(f"{api}/tree/").split("/")
-            if revision != hub.revision:
-                self._send(404, {"X-Error-Code": "RevisionNotFound"})
-            else:
-                asked = parse_qs(query)
-                first = int(asked.get("cursor", ["0"])[0])
-                self._tree("/".join(folder), first, "recursive" in asked)
-        elif path.startswith(resolve):
-            revision, _, name = path.removeprefix(resolve).partition("/")
-            self._resolve(revision, name, request, fault)
-        else:
-            self._send(404, {"X-Error-Code": "RepoNotFound"})
+        for hub in (self.hub, *self.hub.beside):
+            if path.startswith(f"{hub.api}tree/"):
+                revision, *folder = path.removeprefix(f"{hub.api}tree/").split("/")
+                if revision != hub.revision:
+                    self._send(404, {"X-Error-Code": "RevisionNotFound"})
+                else:
+                    asked = parse_qs(query)
+                    first = int(asked.get("cursor", ["0"])[0])
+                    self._tree(hub, "/".join(folder), first, "recursive" in asked)
+                return
+            if path == f"{hub.api}revision/main":
+                self._json({"sha": hub.revision})
+                return
+            if path.startswith(hub.resolve):
+                revision, _, name = path.removeprefix(hub.resolve).partition("/")
+                self._resolve(hub, revision, name, request, fault)
+                return
+        self._send(404, {"X-Error-Code": "RepoNotFound"})
 
-    def _tree(self, folder: str, first: int, below: bool) -> None:
-        rows = self.hub.below(folder) if below else self.hub.tree(folder)
+    def _tree(self, hub: LoopbackHub, folder: str, first: int, below: bool) -> None:
+        rows = hub.below(folder) if below else hub.tree(folder)
         if not rows:
             self._send(404, {"X-Error-Code": "EntryNotFound"})
             return
@@ -140,8 +145,9 @@ class Handler(BaseHTTPRequestHandler):
             headers["Link"] = f'<{place}>; rel="next"'
         self._json(rows[first:last], headers)
 
-    def _resolve(self, revision: str, name: str, request: Request, fault: Fault | None) -> None:
-        hub = self.hub
+    def _resolve(
+        self, hub: LoopbackHub, revision: str, name: str, request: Request, fault: Fault | None
+    ) -> None:
         if revision != hub.revision:
             self._send(404, {"X-Error-Code": "RevisionNotFound"})
         elif name not in hub.files:
@@ -154,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(
                 302,
                 {
-                    "Location": f"{hub.lfs_endpoint}/lfs/{oid}",
+                    "Location": f"{self.hub.lfs_endpoint}/lfs/{oid}",
                     "X-Linked-Etag": f'"{oid}"',
                     "X-Linked-Size": str(len(hub.files[name])),
                     "X-Repo-Commit": hub.revision,
@@ -162,7 +168,12 @@ class Handler(BaseHTTPRequestHandler):
             )
 
     def _lfs(self, oid: str, request: Request, fault: Fault | None) -> None:
-        content = next(text for name, text in self.hub.files.items() if self.hub.oid(name) == oid)
+        content = next(
+            text
+            for hub in (self.hub, *self.hub.beside)
+            for name, text in hub.files.items()
+            if hub.oid(name) == oid
+        )
         self._body(content, {"ETag": f'"{oid}"'}, request, fault)
 
     def _body(

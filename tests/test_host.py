@@ -11,6 +11,7 @@ ROOTS = [
     ("AVVLA_DATA", "data", host.data_root),
     ("AVVLA_WORK", "work", host.work_root),
     ("AVVLA_ALPAMAYO", "alpamayo", host.alpamayo_root),
+    ("AVVLA_BASE", "base", host.base_root),
 ]
 
 
@@ -130,3 +131,16 @@ def test_the_folder_of_episodes_has_no_default(
     monkeypatch.delenv("AVVLA_HDF5")
     with pytest.raises(UserError, match="AVVLA_HDF5 is not set"):
         host.episodes_root()
+
+
+def test_decoded_frames_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host.frame_cache_bytes() == 4_000_000_000
+    monkeypatch.setenv("AVVLA_CACHE_GB", "0")
+    assert host.frame_cache_bytes() == 0
+
+
+@pytest.mark.parametrize("text", ["", "-1", "nan", "inf", "5 GB"])
+def test_the_bound_must_be_a_number(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVVLA_CACHE_GB", text)
+    with pytest.raises(UserError, match=r"AVVLA_CACHE_GB is '.*', expected a number of GB of 0 or"):
+        host.frame_cache_bytes()

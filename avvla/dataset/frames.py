@@ -28,7 +28,7 @@ from avvla.features import IMAGE
 # What LeRobot lets through of missing and damaged files.
 _DAMAGE = (OSError, ValueError, LookupError, pa.ArrowException, datasets.exceptions.DatasetsError)
 _TOLERANCE_S = 1e-4  # LeRobot's own, between the time of a frame and the time in its video
-_PLACE = tuple(f"videos/{IMAGE}/{name}" for name in ("chunk_index", "file_index", "from_timestamp"))
+_PLACE = ("chunk_index", "file_index", "from_timestamp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +69,10 @@ def load(root: Path, episodes: Sequence[int]) -> Samples:
     episode = rows["episode_index"].to_numpy()
     tasks = dataset.meta.tasks.index
     return Samples(
-        image=_images(dataset, episode, rows["timestamp"].to_numpy()),
-        state=_array(dataset, rows, OBS_STATE),
-        action=_array(dataset, rows, ACTION),
-        trajectory=_array(dataset, rows, TRAJECTORY),
+        image=images(dataset, IMAGE, rows),
+        state=array(dataset, rows, OBS_STATE),
+        action=array(dataset, rows, ACTION),
+        trajectory=array(dataset, rows, TRAJECTORY),
         command=tuple(str(tasks[index]) for index in rows["task_index"].to_numpy()),
         episode=episode,
         clip_id=tuple(clips[index] for index in episode.tolist()),
@@ -103,7 +103,8 @@ def _clips(root: Path) -> dict[int, str]:
     return {i: clip for side in sides for i, clip in zip(side.episodes, side.clips, strict=True)}
 
 
-def _array(dataset: LeRobotDataset, rows: pa.Table, name: str) -> NDArray[Any]:
+def array(dataset: LeRobotDataset, rows: pa.Table, name: str) -> NDArray[Any]:
+    """(N, ...) a feature of N rows of the data set."""
     column = rows[name].combine_chunks()
     values = column.storage if isinstance(column, pa.ExtensionArray) else column
     while pa.types.is_nested(values.type):
@@ -112,19 +113,23 @@ def _array(dataset: LeRobotDataset, rows: pa.Table, name: str) -> NDArray[Any]:
     return array.reshape(len(rows), *dataset.features[name]["shape"])
 
 
-def _images(
-    dataset: LeRobotDataset, episode: NDArray[np.int64], time_s: NDArray[np.float32]
-) -> NDArray[np.uint8]:
-    """(N, S, S, 3) frames at `time_s` (N,) after the start of `episode` (N,)."""
-    images = np.empty((len(episode), *dataset.features[IMAGE]["shape"]), np.uint8)
-    columns = ["episode_index", *_PLACE]
+def images(dataset: LeRobotDataset, camera: str, rows: pa.Table) -> NDArray[np.uint8]:
+    """(N, S, S, 3) what a camera saw in N rows of the data set, RGB.
+
+    Raises:
+        UserError: a video is damaged.
+    """
+    episode, time_s = rows["episode_index"].to_numpy(), rows["timestamp"].to_numpy()
+    found = np.empty((len(episode), *dataset.features[camera]["shape"]), np.uint8)
+    place = [f"videos/{camera}/{name}" for name in _PLACE]
+    columns = ["episode_index", *place]
     places = dataset.meta.episodes.select_columns(columns).with_format("arrow")[:].to_pandas()
     places = places.set_index("episode_index").loc[episode]
-    wanted = pd.DataFrame({"time": places[_PLACE[2]].to_numpy() + time_s})
-    for _, part in wanted.groupby([places[name].to_numpy() for name in _PLACE[:2]]):
-        path = dataset.root / dataset.meta.get_video_file_path(int(episode[part.index[0]]), IMAGE)
-        _decode(path, dataset.fps, part["time"].to_numpy(), part.index.to_numpy(), images)
-    return images
+    wanted = pd.DataFrame({"time": places[place[2]].to_numpy() + time_s})
+    for _, part in wanted.groupby([places[name].to_numpy() for name in place[:2]]):
+        path = dataset.root / dataset.meta.get_video_file_path(int(episode[part.index[0]]), camera)
+        _decode(path, dataset.fps, part["time"].to_numpy(), part.index.to_numpy(), found)
+    return found
 
 
 def _decode(

@@ -1,7 +1,11 @@
-"""A data set on the hub at one commit: the files of its folders, their bytes from any offset.
+"""A repository on the hub at one commit: the files of its folders, their bytes from any offset.
 
     GET <endpoint>/api/datasets/<repo>/tree/<commit>/<folder>   pages of entries, `Link: rel="next"`
     GET <endpoint>/datasets/<repo>/resolve/<commit>/<path>      bytes; `Range: bytes=<start>-`
+
+A model has `/api/models/<repo>` and `/<repo>`, and for the commit that a branch is at:
+
+    GET <endpoint>/api/models/<repo>/revision/main              `sha`
 
 Requests go through huggingface_hub's session, so its settings hold: HF_ENDPOINT, HF_TOKEN or the
 token of `hf auth login`, HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT, and the proxy of the system. Its
@@ -11,12 +15,13 @@ hence these.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import httpx
@@ -40,6 +45,8 @@ from avvla.record import Record
 TRIES = 6
 """Requests without a byte gained, before a passing fault is taken for a lasting one."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0  # the hub counts requests over five minutes
+Kind = Literal["dataset", "model"]
+_NOUNS = {"dataset": "data set", "model": "model"}
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -61,11 +68,13 @@ class PassingError(Exception):
 
 @dataclass(frozen=True)
 class Hub:
-    """A data set at a commit; `section` of params.yaml chooses it."""
+    """A repository at a commit, and what a person sets to choose another."""
 
     repo_id: str
     revision: str
-    section: str
+    repo_setting: str
+    revision_setting: str
+    kind: Kind = "dataset"
 
     @classmethod
     def pinned(cls, repo_id: str, revision: str | None, section: str) -> Hub:
@@ -79,7 +88,22 @@ class Hub:
                 f"{section}.revision is not set: pin a commit of {repo_id} by its 40 hexadecimal"
                 " digits, from the history on its page (docs/data.md)"
             )
-        return cls(repo_id, revision, section)
+        return cls(repo_id, revision, f"{section}.repo_id", f"{section}.revision")
+
+    @classmethod
+    def model(
+        cls, repo_id: str, revision: str | None, repo_setting: str, revision_setting: str
+    ) -> Hub:
+        """A model at a commit; None: the one that its branch `main` is at now.
+
+        Raises:
+            UserError: the hub cannot be reached, refuses, or answers with something else.
+        """
+        hub = cls(repo_id, revision or "main", repo_setting, revision_setting, "model")
+        if revision is None:
+            answer = patiently(partial(hub._get, f"{hub._api}/revision/main"))
+            hub = replace(hub, revision=_commit(answer, repo_id))
+        return hub
 
     def folder(self, folder: str, *, below: bool = False) -> tuple[Entry, ...]:
         """The files that lie directly in a folder, "" for the top one; none if it is missing.
@@ -89,10 +113,8 @@ class Hub:
         Raises:
             UserError: the hub cannot be reached, refuses, or answers with something else.
         """
-        url: str | None = (
-            f"{constants.ENDPOINT}/api/datasets/{self.repo_id}/tree/{self.revision}"
-            f"/{quote(folder)}".rstrip("/")
-            + ("?recursive=true" if below else "")
+        url: str | None = f"{self._api}/tree/{self.revision}/{quote(folder)}".rstrip("/") + (
+            "?recursive=true" if below else ""
         )
         rows: list[Any] = []
         while url is not None:
@@ -118,7 +140,7 @@ class Hub:
             PassingError: the connection failed or broke, the hub asks to wait or is out of order.
             UserError: the hub refuses.
         """
-        url = hf_hub_url(self.repo_id, path, repo_type="dataset", revision=self.revision)
+        url = hf_hub_url(self.repo_id, path, repo_type=self.kind, revision=self.revision)
         # Compressed bytes have other offsets.
         headers = self._headers() | {"Accept-Encoding": "identity"}
         if start:
@@ -132,6 +154,10 @@ class Hub:
             first = start if response.status_code == httpx.codes.PARTIAL_CONTENT else 0
             # As they come: a piece of a fixed size is lost with the connection until it is full.
             yield first, response.iter_bytes()
+
+    @property
+    def _api(self) -> str:
+        return f"{constants.ENDPOINT}/api/{self.kind}s/{self.repo_id}"
 
     def _get(self, url: str) -> httpx.Response | None:
         """A page of a listing; None if there is no such folder."""
@@ -176,11 +202,12 @@ class Hub:
 
     def _refusal(self, error: HfHubHTTPError) -> str:
         """What a person can do about an answer that will not change by itself."""
-        page = f"{constants.ENDPOINT}/datasets/{self.repo_id}"
+        place = "datasets/" if self.kind == "dataset" else ""
+        page = f"{constants.ENDPOINT}/{place}{self.repo_id}"
         status = error.response.status_code
         if isinstance(error, RevisionNotFoundError):
             return (
-                f"{self.repo_id} has no commit {self.revision}: set {self.section}.revision to one"
+                f"{self.repo_id} has no commit {self.revision}: set {self.revision_setting} to one"
                 f" of {page}/commits/main"
             )
         if status in (401, 403) and get_token() is None:
@@ -197,12 +224,12 @@ class Hub:
         if status in (401, 403):
             return (
                 f"the token's account has no access to {self.repo_id}: accept its terms at {page},"
-                " and allow the token to read gated data sets if it is a fine-grained one"
+                " and allow the token to read gated repositories if it is a fine-grained one"
             )
         if isinstance(error, EntryNotFoundError):
             return f"it is not in {self.repo_id} at {self.revision}"
         if status == 404:
-            return f"there is no data set {self.repo_id}: check {self.section}.repo_id"
+            return f"there is no {_NOUNS[self.kind]} {self.repo_id}: check {self.repo_setting}"
         return f"the hub answers {status}"
 
 
@@ -248,8 +275,21 @@ def _rows(response: httpx.Response) -> list[Any]:
     except ValueError:
         rows = None
     if not isinstance(rows, list):
-        raise UserError(f"{response.url} is no listing of a data set: check HF_ENDPOINT")
+        raise UserError(f"{response.url} is no listing of a repository: check HF_ENDPOINT")
     return rows
+
+
+def _commit(response: httpx.Response | None, repo_id: str) -> str:
+    try:
+        commit = response.json()["sha"] if response is not None else None
+    except (ValueError, LookupError, TypeError):
+        commit = None
+    if not isinstance(commit, str) or not re.fullmatch(r"[0-9a-f]{40}", commit):
+        raise UserError(
+            f"{constants.ENDPOINT} tells no commit of the branch main of {repo_id}: check"
+            " HF_ENDPOINT"
+        )
+    return commit
 
 
 def _entry(row: dict[str, Any]) -> Entry:

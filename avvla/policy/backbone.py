@@ -71,14 +71,6 @@ CORPUS = (
 """The commands of `avvla.labels.taxonomy`: merges learnt from them keep each to a few tokens."""
 
 
-def backbone_source(folder: Path, backbone: Backbone, image_size: int) -> str:
-    """SmolVLA's `vlm_model_name`: a tiny backbone written to `folder`, or the given name."""
-    if backbone.name != TINY:
-        return backbone.name
-    build_backbone(folder, backbone, image_size)
-    return str(folder)
-
-
 def build_backbone(folder: Path, backbone: Backbone, image_size: int) -> None:
     """Write a tiny backbone for square images of `image_size` pixels.
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 from typing import NamedTuple
 
-import torch
 from lerobot.policies.factory import make_pre_post_processors
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from lerobot.processor import PolicyProcessorPipeline
@@ -21,13 +20,12 @@ from safetensors import SafetensorError
 
 from avvla.config import Params
 from avvla.errors import UserError
-from avvla.policy.backbone import TINY, backbone_source
+from avvla.policy.base import base_of
 from avvla.policy.configuration_field_agent import FieldAgentConfig, features, read_config
+from avvla.policy.lora import has_adapters, merged
 from avvla.policy.modeling_field_agent import FieldAgentPolicy
+from avvla.policy.network import make_policy, network_settings
 from avvla.policy.processor_field_agent import field_agent_processors
-
-HUB_LAYERS = 16
-"""Layers of a hub backbone's language model that SmolVLA uses (arXiv 2506.01844, section 3.1)."""
 
 
 class Checkpoint(NamedTuple):
@@ -39,20 +37,19 @@ class Checkpoint(NamedTuple):
 
 
 def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
-    """A Field Agent with freshly drawn weights; the same parameters draw the same weights.
+    """A Field Agent to train, its weights freshly drawn or a base's.
+
+    The same parameters give the same weights.
 
     Raises:
-        UserError: this machine lacks the device, or the sizes do not fit each other.
+        UserError: this machine lacks the device or the base, or sizes do not fit each other.
     """
     check_device(device)
-    policy = params.policy
-    tiny = policy.backbone.name == TINY
+    policy, base = params.policy, base_of(params.policy)
     inputs, outputs = features(params.build.image_size)
-    with TemporaryDirectory() as folder:
+    with network_settings(params, base) as network:
         config = FieldAgentConfig(
-            vlm_model_name=backbone_source(Path(folder), policy.backbone, params.build.image_size),
-            load_vlm_weights=not tiny,
-            num_vlm_layers=0 if tiny else HUB_LAYERS,  # 0 keeps every layer
+            **network,
             device=device,
             input_features=inputs,
             output_features=outputs,
@@ -60,18 +57,12 @@ def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
             horizon_decay_s=policy.horizon_decay_s,
             trajectory_loss=policy.trajectory_loss,
             temporal_loss=policy.temporal_loss,
-            num_steps=policy.flow_steps,
-            max_state_dim=policy.max_dim,
-            max_action_dim=policy.max_dim,
-            freeze_vision_encoder=policy.freeze_vision,
-            train_expert_only=policy.train_expert_only,
             speed_scale=policy.speed_scale,
             heading_scale=policy.heading_scale,
             acceleration_scale=policy.acceleration_scale,
             curvature_scale=policy.curvature_scale,
         )
-        torch.manual_seed(params.train.seed)
-        agent = FieldAgentPolicy(config)
+        agent = make_policy(FieldAgentPolicy, config, params, base)
     agent.to(device)
     return agent
 
@@ -89,12 +80,16 @@ def save_checkpoint(
     preprocessor: PolicyProcessorPipeline,
     postprocessor: PolicyProcessorPipeline,
 ) -> None:
-    """Write a checkpoint folder in place of what is there, whole or not at all."""
+    """Write a checkpoint folder in place of what is there, whole or not at all.
+
+    Adapters are written as part of the weights that they stand beside.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         fresh = work / "new"
-        policy.save_pretrained(fresh)
+        state = merged(policy) if has_adapters(policy) else None
+        policy.save_pretrained(fresh, state_dict=state)
         preprocessor.save_pretrained(fresh)
         postprocessor.save_pretrained(fresh)
         for path in fresh.rglob("*.safetensors"):

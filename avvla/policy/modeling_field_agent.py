@@ -188,8 +188,8 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
     ) -> Self:
         """Load a checkpoint folder from wherever it lies, in evaluation mode.
 
-        A folder without `backbone/` and a hub repository load too, when `config.vlm_model_name`
-        names their backbone: that is how a hub SmolVLA is fine-tuned. Every key must match.
+        A folder without `backbone/` loads too, when `config.vlm_model_name` names its backbone.
+        Every key must match; `avvla.policy.coverage` takes what matches of another policy.
 
         Raises:
             UserError: the folder is no Field Agent's checkpoint, is incomplete or is damaged.

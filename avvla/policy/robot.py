@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from lerobot.configs import FeatureType, PolicyFeature
 from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
@@ -24,9 +22,10 @@ from torch import Tensor
 
 from avvla.config import Params
 from avvla.errors import UserError
-from avvla.policy.backbone import TINY, backbone_source
-from avvla.policy.checkpoint import HUB_LAYERS, Checkpoint, check_device
+from avvla.policy.base import base_of
+from avvla.policy.checkpoint import Checkpoint, check_device
 from avvla.policy.estimate import estimate, roughness, velocities
+from avvla.policy.network import make_policy, network_settings
 from avvla.policy.portable import BACKBONE_FOLDER, save_portable
 
 PAD = "action_is_pad"
@@ -96,30 +95,27 @@ class RobotPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyped
 def make_robot_policy(
     params: Params, shapes: Shapes, statistics: Statistics, device: str, folder: Path
 ) -> Checkpoint:
-    """A policy with freshly drawn weights, and its processors.
+    """A policy to train, its weights freshly drawn or a base's, and its processors.
 
     Args:
-        params: sizes, seed and backbone.
+        params: sizes, seed and backbone or base.
         shapes: of the data set.
         statistics: of the data set's state and action.
         device: torch device.
         folder: where its checkpoint will lie.
 
     Raises:
-        UserError: this machine lacks the device, the sizes do not fit each other, or a parameter
-            asks for what only a Field Agent has.
+        UserError: this machine lacks the device or the base, the sizes do not fit each other, or a
+            parameter asks for what only a Field Agent has.
     """
     check_device(device)
     _check_widths(params, shapes)
     _check_no_drives(params)
-    policy, size = params.policy, params.build.image_size
-    tiny = policy.backbone.name == TINY
+    policy, size, base = params.policy, params.build.image_size, base_of(params.policy)
     camera = PolicyFeature(FeatureType.VISUAL, (3, size, size))
-    with TemporaryDirectory() as scratch:
+    with network_settings(params, base) as network:
         config = SmolVLAConfig(
-            vlm_model_name=backbone_source(Path(scratch), policy.backbone, size),
-            load_vlm_weights=not tiny,
-            num_vlm_layers=0 if tiny else HUB_LAYERS,  # 0 keeps every layer
+            **network,
             device=device,
             input_features={
                 **dict.fromkeys(shapes.cameras, camera),
@@ -128,16 +124,10 @@ def make_robot_policy(
             output_features={ACTION: PolicyFeature(FeatureType.ACTION, (shapes.action,))},
             chunk_size=policy.chunk_size,
             n_action_steps=policy.chunk_size,
-            num_steps=policy.flow_steps,
-            max_state_dim=policy.max_dim,
-            max_action_dim=policy.max_dim,
             resize_imgs_with_padding=(size, size),
-            freeze_vision_encoder=policy.freeze_vision,
-            train_expert_only=policy.train_expert_only,
             push_to_hub=False,
         )
-        torch.manual_seed(params.train.seed)
-        robot = RobotPolicy(config)
+        robot = make_policy(RobotPolicy, config, params, base)
         preprocessor, postprocessor = make_smolvla_pre_post_processors(config, dict(statistics))
     robot.temporal_loss = policy.temporal_loss
     robot.backbone_name = (folder / BACKBONE_FOLDER).as_posix()

@@ -10,6 +10,7 @@ get the heading change of another sample, as in the state dropout of PlanTF (arX
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,9 +27,11 @@ from avvla.policy.checkpoint import Checkpoint, make_field_agent, processors_of
 from avvla.policy.interface import BLIND_GREY
 from avvla.training import loop
 from avvla.training.held_out import HeldOut
-from avvla.training.loop import Batch, Trained
+from avvla.training.loop import Trained
 from avvla.training.origin import Origin
+from avvla.training.past import past_of
 from avvla.training.state import Run
+from avvla.training.workload import Batch
 
 HORIZONS_S = (1.0, 3.0, 6.4)
 JUNCTION = ("Turn", "Go straight")
@@ -47,7 +50,7 @@ def train(params: Params, training: Samples, validation: Samples, device: str, r
 
 
 class Drives:
-    """The workload of a Field Agent; see `avvla.training.loop.Workload`."""
+    """The workload of a Field Agent; see `avvla.training.workload.Workload`."""
 
     def __init__(self, params: Params, training: Samples, validation: Samples, device: str) -> None:
         policy = make_field_agent(params, device)
@@ -55,11 +58,16 @@ class Drives:
         names = dict(zip(training.episode.tolist(), training.clip_id, strict=True))
         self.origin = Origin.of(training.episode, names)
         self.weight: NDArray[np.int64] = np.ones(len(training.state), np.int64)
-        self._settings = params.train
+        self._settings, self._policy = params.train, params.policy
         self._batches = Batches(training, params.train.blind)
         self._held_out = HeldOut.draw(policy.config, len(validation.state), params.train)
         seen = Batches(validation, params.train.blind).take(self._held_out.chosen)
         self._validation, self._driven = seen, validation.trajectory[self._held_out.chosen]
+
+    @property
+    def past(self) -> Path:
+        """State of the optimiser and schedule of the base, see `avvla.policy.base`."""
+        return past_of(self._policy)
 
     def batch(self, chosen: list[int], part: list[int], draws: Generator) -> Batch:
         """Samples with some headings exchanged and some mirrored, drawn for the whole batch."""

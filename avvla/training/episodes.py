@@ -1,33 +1,34 @@
 """Training of LeRobot's SmolVLA on robot episodes.
 
-A sample is read from the data set when it is its turn, each process its own part of a batch. The
-loss is SmolVLA's: the mean over the actions that lie within their episode.
+The loss is SmolVLA's: the mean over the actions of a batch that lie within their episode. A sample
+weighs as many of them as it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from lerobot.datasets import LeRobotDataset
+from lerobot.datasets import LeRobotDatasetMetadata
 from lerobot.utils.constants import ACTION, OBS_STATE
 from numpy.typing import NDArray
 from torch import Generator, Tensor
-from torch.utils.data import default_collate
 
+from avvla import host
 from avvla.config import Params, Train
 from avvla.dataset import split
+from avvla.dataset.episode_frames import PAD, Batch, Samples, open_samples
 from avvla.dataset.episodes import open_episodes, statistics
 from avvla.errors import UserError
 from avvla.policy.checkpoint import Checkpoint
-from avvla.policy.robot import PAD, Shapes, Statistics, check_tasks, make_robot_policy
+from avvla.policy.robot import Shapes, Statistics, check_tasks, make_robot_policy
 from avvla.training import loop
 from avvla.training.held_out import HeldOut
-from avvla.training.loop import Batch, Trained
+from avvla.training.loop import Trained
 from avvla.training.origin import Origin
+from avvla.training.past import past_of
 from avvla.training.state import Run
 
 READ_AT_ONCE = 16
@@ -52,29 +53,37 @@ def train(params: Params, root: Path, device: str, folder: Path, run: Run) -> Tr
 
 
 class Episodes:
-    """The workload of a robot's policy; see `avvla.training.loop.Workload`."""
+    """The workload of a robot's policy; see `avvla.training.workload.Workload`."""
 
     def __init__(self, params: Params, root: Path, folder: Path, device: str) -> None:
         parts, chunk = split.load(root), params.policy.chunk_size
-        self._samples = open_episodes(root, parts.train.episodes, chunk)
-        features = self._samples.meta.features
+        memory = host.frame_cache_bytes()
+        training, validation = (
+            open_episodes(root, part.episodes, chunk) for part in (parts.train, parts.validation)
+        )
+        meta = training.meta
         stored: Statistics = {
             name: {statistic: torch.from_numpy(values) for statistic, values in found.items()}
-            for name, found in statistics(root, features).items()
+            for name, found in statistics(root, meta.features).items()
         }
-        shapes = _shapes(self._samples, params.build.image_size)
+        shapes = _shapes(meta, params.build.image_size)
         self.checkpoint = make_robot_policy(params, shapes, stored, device, folder)
-        check_tasks(self.checkpoint, list(self._samples.meta.tasks.index))
-        rows = self._samples.hf_dataset.select_columns("episode_index").with_format("arrow")[:]
+        check_tasks(self.checkpoint, list(meta.tasks.index))
+        self._samples = open_samples(training, chunk, memory)
+        self._validation = open_samples(validation, chunk, memory)
         names = dict(zip(parts.train.episodes, parts.train.clips, strict=True))
-        self.origin = Origin.of(rows["episode_index"].to_numpy(), names)
+        self.origin = Origin.of(self._samples.episode, names)
         self.weight: NDArray[np.int64] = np.minimum(self.origin.left, chunk)
-        self._validation = open_episodes(root, parts.validation.episodes, chunk)
-        self._settings = params.train
+        self._settings, self._policy = params.train, params.policy
+
+    @property
+    def past(self) -> Path:
+        """State of the optimiser and schedule of the base, see `avvla.policy.base`."""
+        return past_of(self._policy)
 
     def batch(self, chosen: list[int], part: list[int], _: Generator) -> Batch:
         """Samples as they are."""
-        return read(self._samples, [chosen[k] for k in part])
+        return self._samples.read([chosen[k] for k in part])
 
     def loss(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, dict[str, float]]:
         """The policy's own loss."""
@@ -86,28 +95,20 @@ class Episodes:
         return judge(self.checkpoint, self._validation, self._settings)
 
 
-def read(samples: LeRobotDataset, chosen: Sequence[int]) -> Batch:
-    """Samples in LeRobot's batch form: pictures in 0..1, state, chunk of actions, mask and task."""
-    rows = [samples[i] for i in chosen]
-    wanted = [*samples.meta.camera_keys, OBS_STATE, ACTION, PAD, "task"]
-    batch: Batch = default_collate([{name: row[name] for name in wanted} for row in rows])
-    return batch
-
-
 @torch.no_grad()
-def judge(checkpoint: Checkpoint, samples: LeRobotDataset, settings: Train) -> dict[str, float]:
+def judge(checkpoint: Checkpoint, samples: Samples, settings: Train) -> dict[str, float]:
     """Loss and error of the planned actions on held-out samples.
 
     The error is the mean absolute difference from the recorded actions within the episode, over
     the chunk and the components, in the units of the data.
     """
     policy = checkpoint.policy
-    held_out = HeldOut.draw(policy.config, len(samples), settings)
+    held_out = HeldOut.draw(policy.config, len(samples.episode), settings)
     sums: dict[str, float] = {}
     counted, errors = 0, []
     for first in range(0, len(held_out.chosen), READ_AT_ONCE):
         part = slice(first, first + READ_AT_ONCE)
-        raw = read(samples, held_out.chosen[part])
+        raw = samples.read(held_out.chosen[part])
         batch = checkpoint.preprocessor(dict(raw))
         device = batch[ACTION].device
         noise, time = held_out.noise[part].to(device), held_out.time[part].to(device)
@@ -123,9 +124,9 @@ def judge(checkpoint: Checkpoint, samples: LeRobotDataset, settings: Train) -> d
     return {**figures, "validation_action_error": float(torch.cat(errors).mean())}
 
 
-def _shapes(samples: LeRobotDataset, image_size: int) -> Shapes:
-    features = samples.meta.features
-    for camera in samples.meta.camera_keys:
+def _shapes(meta: LeRobotDatasetMetadata, image_size: int) -> Shapes:
+    features = meta.features
+    for camera in meta.camera_keys:
         shape = tuple(features[camera]["shape"])
         if shape != (image_size, image_size, 3):
             raise UserError(
@@ -133,7 +134,7 @@ def _shapes(samples: LeRobotDataset, image_size: int) -> Shapes:
                 " build_dataset`"
             )
     return Shapes(
-        cameras=tuple(samples.meta.camera_keys),
+        cameras=tuple(meta.camera_keys),
         state=features[OBS_STATE]["shape"][0],
         action=features[ACTION]["shape"][0],
     )

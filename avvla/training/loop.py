@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,50 +29,15 @@ from avvla.training import group
 from avvla.training.console import line, validation_line
 from avvla.training.group import Place
 from avvla.training.order import Order
-from avvla.training.origin import Origin
+from avvla.training.past import go_on_from
 from avvla.training.spikes import Spike, SpikeWatch
 from avvla.training.state import Progress, Run, State
 from avvla.training.tracker import Tracker
+from avvla.training.workload import Batch, Workload
 
 BETAS = (0.9, 0.95)
 """Of AdamW (SmolVLA's preset)."""
 LOSS, SHARE = "loss", "share"
-
-Batch = dict[str, Any]
-"""Samples in LeRobot's form, before the preprocessor."""
-
-
-class Workload(Protocol):
-    """A policy to train, the samples that it is trained on, and how it is judged."""
-
-    checkpoint: Checkpoint
-    origin: Origin
-    weight: NDArray[np.int64]
-    """(N,) how much a sample counts in the mean of a batch."""
-
-    def batch(self, chosen: list[int], part: list[int], draws: Generator) -> Batch:
-        """Samples of a batch.
-
-        Args:
-            chosen: indices of the whole batch.
-            part: positions in `chosen` of the samples to return.
-            draws: what is drawn from it must not depend on the part.
-        """
-        ...
-
-    def loss(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """The mean loss of a preprocessed batch, and its terms as numbers.
-
-        Args:
-            batch: B samples.
-            noise: (B, chunk_size, max_action_dim) start of the flow.
-            time: (B,) in 0..1.
-        """
-        ...
-
-    def validate(self) -> dict[str, float]:
-        """Figures on held-out samples, which touch no random state."""
-        ...
 
 
 @dataclass
@@ -157,6 +122,8 @@ class _Training:
             peak_lr=settings.lr,
             decay_lr=settings.lr * settings.final_lr,
         ).build(self._optimiser, settings.steps)
+        if not settings.reset_scheduler:
+            go_on_from(self.workload.past, self._optimiser, self._schedule, settings)
         self._model, self._stepper = place.accelerator.prepare(
             _Loss(self.workload), self._optimiser
         )

@@ -46,11 +46,14 @@ from avvla.cluster.fingerprint import identity
 from avvla.config import Params
 from avvla.errors import UserError
 from avvla.files import hash_file
+from avvla.policy.base import WEIGHTS
 from avvla.policy.checkpoint import Checkpoint, save_checkpoint
+from avvla.policy.lora import has_adapters, trained
 from avvla.training.spikes import Spike
 
 PROGRESS, DRAWS, DRAWN = "progress.json", "draws.safetensors", "state"
-WEIGHTS = "model.safetensors"
+TRAINED = "trained.safetensors"
+"""What training changes, of a policy with adapters."""
 KEEP_DAYS = 14.0
 HARMLESS = ("keep_checkpoints", "save_every", "wandb")
 """Parameters of training that shape no result."""
@@ -228,13 +231,19 @@ def _write(
         "spikes": [spike.plain() for spike in progress.spikes],
         "recent": {str(rank): losses for rank, losses in recent.items()},
     }
+    if has_adapters(state.checkpoint.policy):
+        save_file(trained(state.checkpoint.policy), training / TRAINED)
     (training / PROGRESS).write_text(json.dumps(record))
 
 
 def _read(folder: Path, state: State) -> tuple[Progress, dict[int, list[float]]]:
     training = folder / TRAINING_STATE_DIR
     record = json.loads((training / PROGRESS).read_text())
-    load_model(state.checkpoint.policy, folder / PRETRAINED_MODEL_DIR / WEIGHTS)
+    policy = state.checkpoint.policy
+    if has_adapters(policy):  # in the checkpoint they are part of the weights
+        policy.load_state_dict(load_file(training / TRAINED), strict=False)
+    else:
+        load_model(policy, folder / PRETRAINED_MODEL_DIR / WEIGHTS)
     load_optimizer_state(state.optimiser, training)
     load_scheduler_state(state.schedule, training)
     load_rng_state(training)

@@ -9,7 +9,11 @@ from avvla.errors import UserError
 
 DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf5")]
 LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
-COMMANDS = [["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS]
+MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"]]
+COMMANDS = [
+    *[["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS],
+    *MORE,
+]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
 
 

@@ -1,12 +1,16 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+from smolvla_factory import smolvla
 
 from avvla.config import Params
 from avvla.features import IMAGE
+from avvla.policy import base
 from avvla.policy.checkpoint import make_field_agent, processors_of, save_checkpoint
 from avvla.policy.modeling_field_agent import FieldAgentPolicy
 
@@ -51,3 +55,27 @@ def checkpoint(agent: FieldAgentPolicy, tmp_path: Path) -> Path:
     folder = tmp_path / "field_agent"
     save_checkpoint(folder, agent, *processors_of(agent))
     return folder
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A SmolVLA that LeRobot saved, imported as a base into $AVVLA_BASE."""
+
+    policy: SmolVLAPolicy
+    root: Path
+    digest: str
+
+
+@pytest.fixture(scope="session")
+def saved_smolvla(tmp_path_factory: pytest.TempPathFactory) -> Imported:
+    folder = tmp_path_factory.mktemp("smolvla")
+    policy = smolvla(folder / "checkpoint", folder / "backbone")
+    root = folder / "bases"
+    digest = base.keep(root, folder / "checkpoint", folder / "backbone")
+    return Imported(policy, root, digest)
+
+
+@pytest.fixture
+def imported(saved_smolvla: Imported, monkeypatch: pytest.MonkeyPatch) -> Imported:
+    monkeypatch.setenv("AVVLA_BASE", str(saved_smolvla.root))
+    return saved_smolvla

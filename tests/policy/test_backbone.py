@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoProcessor
 from avvla.config import Backbone
 from avvla.errors import UserError
 from avvla.labels.taxonomy import COMMANDS
-from avvla.policy.backbone import CORPUS, backbone_source, build_backbone, save_backbone
+from avvla.policy.backbone import CORPUS, build_backbone, save_backbone
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -48,12 +48,6 @@ def test_tokenizer_keeps_any_text(tmp_path):
 
 def test_corpus_is_the_taxonomy():
     assert tuple(text.removesuffix("\n") for text in CORPUS) == COMMANDS
-
-
-def test_a_named_backbone_is_passed_through(tmp_path):
-    name = "HuggingFaceTB/SmolVLM2-500M-Video-Instruct"
-    assert backbone_source(tmp_path / "unused", Backbone(name=name), 512) == name
-    assert not (tmp_path / "unused").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import yaml
 from factory import contents
 from hdf5_factory import PARAMS, TASK, episodes, put, put_jpeg, truncate
 
+from avvla import cli
 from avvla.params import load_params
 
 STAGES = Path(__file__).parents[2] / "stages"
@@ -85,6 +87,33 @@ def test_from_files_to_a_policy_the_same_each_time(run):
     assert "no closed loop in the embedded world" in line
     assert "results/train/metrics.json" in line
     assert not Path("results/evaluate").exists()
+
+
+def test_from_simulation_to_a_policy_fine_tuned_on_real_episodes(
+    run, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("AVVLA_BASE", str(tmp_path / "bases"))
+    change("train", save_every=2, val_every=2)
+    for stage in ("download", "label", "fit_actions", "build_dataset", "train"):
+        run(stage)
+    (checkpoint,) = Path("work/train").glob("*/checkpoints/last/pretrained_model")
+    assert cli.main(["policy", "import-base", "--folder", str(checkpoint)]) == 0
+    (base,) = Path("bases").iterdir()
+    shutil.rmtree("episodes")
+    episodes(Path("episodes"), 3, frames=12)
+    change("policy", warm_start=base.name)
+    change("train", steps=2, lr=1e-4, reset_scheduler=False)
+    for stage in ("download", "label", "fit_actions", "build_dataset", "train"):
+        run(stage)
+    told = capsys.readouterr().out
+    assert f"warm start from {base.name[:12]}: " in told
+    assert "[VAL] step 2 " in told
+    results = Path("results/train")
+    assert json.loads((results / "metrics.json").read_text())["steps"] == 2
+    assert (results / "validation_episodes.txt").read_text().startswith("1 of 3 episodes are held")
+    assert (results / "loss_spikes.csv").read_text().startswith("step,loss,action_loss,")
+    assert (results / "loss_spikes.txt").exists()
+    assert len(list(Path("work/train").iterdir())) == 2  # the simulation's run is left alone
 
 
 def test_faulty_frames_are_counted_and_left_out_on_the_way(run, capsys):

@@ -34,7 +34,7 @@ class Line(nn.Module):
     def get_optim_params(self):
         return self.parameters()
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder, state_dict):
         folder.mkdir()
         save_model(self, folder / "model.safetensors")
 

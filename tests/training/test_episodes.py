@@ -7,9 +7,10 @@ from hdf5_factory import PARAMS
 
 from avvla.config import Params, Train
 from avvla.dataset import split
+from avvla.dataset.episode_frames import FromVideo, open_samples
 from avvla.dataset.episodes import open_episodes
 from avvla.errors import UserError
-from avvla.training.episodes import Episodes, judge, read, train
+from avvla.training.episodes import Episodes, judge, train
 
 MODEL = Path("models/field_agent")
 
@@ -56,7 +57,7 @@ def test_learns_and_the_error_of_its_actions_falls(root, new_run):
     longer = params(steps=80, log_every=10, lr=3e-3)
     many = train(longer, root, "cpu", MODEL, new_run())
     assert many.rows[-1]["loss_flow"] < 0.9 * many.rows[0]["loss_flow"]
-    seen = open_episodes(root, range(4), 50)
+    seen = open_samples(open_episodes(root, range(4), 50), 50, 10**9)
     before, after = (judge(trained.checkpoint, seen, Train()) for trained in (few, many))
     assert after["validation_action_error"] < 0.95 * before["validation_action_error"]
 
@@ -86,14 +87,14 @@ def test_the_error_is_of_actions_within_the_episode_in_their_units(root, monkeyp
         return torch.where(batch["action_is_pad"][..., None], 1e6, batch["action"] + 1.0)
 
     monkeypatch.setattr(checkpoint.policy, "predict_action_chunk", plan)
-    found = judge(checkpoint, open_episodes(root, [0], 50), Train())
+    found = judge(checkpoint, FromVideo(open_episodes(root, [0], 50)), Train())
     assert found["validation_action_error"] == pytest.approx(deviation.mean().item(), rel=1e-3)
 
 
 def test_a_part_of_a_batch_is_read_alone(root):
     workload = Episodes(params(), root, MODEL, "cpu")
     part = workload.batch([3, 9, 12], [1], torch.Generator())
-    whole = read(workload._samples, [9])
+    whole = workload._samples.read([9])
     assert part.keys() == whole.keys()
     assert part["task"] == whole["task"]
     torch.testing.assert_close(part["action"], whole["action"])
@@ -101,7 +102,8 @@ def test_a_part_of_a_batch_is_read_alone(root):
 
 def test_a_sample_weighs_as_many_steps_as_its_episode_has_left(root):
     workload = Episodes(params(), root, MODEL, "cpu")
-    counted = (~read(workload._samples, range(len(workload.weight)))["action_is_pad"]).sum(1)
+    everything = workload._samples.read(range(len(workload.weight)))
+    counted = (~everything["action_is_pad"]).sum(1)
     assert workload.weight.tolist() == counted.tolist()
     assert set(workload.origin.names.values()) == set(split.load(root).train.clips)
 

@@ -1,12 +1,17 @@
 """Processes that train together; each of these tests starts a second one."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from avvla.config import Train
 from avvla.errors import UserError
 from avvla.training import group
+
+CAPTURED = {"capture_output": True, "text": True}
 
 
 @pytest.fixture
@@ -52,3 +57,10 @@ def test_a_launched_group_of_another_size_is_refused(work, monkeypatch):
         group.run(settings(2), "cpu", work.gather)
     monkeypatch.setenv("RANK", "0")
     assert group.leads()
+
+
+def test_processes_that_torchrun_starts_are_one_group():
+    script = Path(__file__).with_name("launched.py")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", script]
+    run = subprocess.run(launch, env={**os.environ, "OMP_NUM_THREADS": "1"}, **CAPTURED)
+    assert run.stdout == "[[1.0, 0.5], [2.0, 0.5]]\n", run.stderr
