@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avvla.errors import UserError
+
 ROPE_WAVELENGTH = 10_000.0
 """LeRobot's, whatever `rope_theta` the backbone has."""
 
@@ -53,7 +55,16 @@ def fused(
         linears: layers of the same input.
         norm: (inputs,) weight of the norm before them.
         dtype: of the result; products are taken in float32.
+
+    Raises:
+        UserError: a layer is more than its weight, as one with an adapter is.
     """
+    for layer in linears:
+        if type(layer) is not nn.Linear:
+            raise UserError(
+                f"a layer is of type {type(layer).__name__}, expected Linear: save the policy and"
+                " load its checkpoint, which has the adapters in the weights"
+            )
     weight = torch.cat([layer.weight.detach().float() for layer in linears])
     if norm is not None:
         weight = weight * norm.detach().float()

@@ -39,7 +39,7 @@ class InferenceEngine(nn.Module):
             steps is compiled at its first use.
 
     Raises:
-        UserError: the policy converts Aloha's joints, which LeRobot alone does.
+        UserError: the policy converts Aloha's joints, which LeRobot alone does, or has adapters.
     """
 
     def __init__(

@@ -266,3 +266,12 @@ def test_an_image_of_another_size_is_refused():
 def test_aloha_s_joints_are_refused():
     with pytest.raises(UserError, match="adapt_to_pi_aloha"):
         InferenceEngine(lerobots(adapt_to_pi_aloha=True))
+
+
+def test_an_adapter_is_refused_instead_of_left_out():
+    policy = lerobots()
+    policy.model.vlm_with_expert.lm_expert.layers[0].mlp.down_proj.__class__ = type(
+        "Adapted", (torch.nn.Linear,), {}
+    )
+    with pytest.raises(UserError, match="of type Adapted, expected Linear: save the policy"):
+        InferenceEngine(policy)
