@@ -14,7 +14,7 @@ from transformers import AutoProcessor, SmolVLMConfig
 
 from avvla.config import Backbone
 from avvla.policy.backbone import build_backbone, save_backbone
-from avvla.policy.checkpoint import HUB_LAYERS
+from avvla.policy.network import HUB_LAYERS
 
 SIDE = 512
 PARAMETERS = 450_046_176
