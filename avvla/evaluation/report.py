@@ -30,13 +30,27 @@ from avvla.evaluation.suite import AGENT, BLIND, CONSTANT_VELOCITY
 
 TEMPLATES = Path(__file__).parent / "templates"
 NAMES = {AGENT: "Field Agent", BLIND: "camera blanked", CONSTANT_VELOCITY: "constant velocity"}
-CURVES = {
-    "loss_flow": ("flow-matching loss", True),
-    "loss_trajectory": ("path loss", True),
-    "gradient_norm": ("gradient norm", True),
-    "learning_rate": ("learning rate", False),
-}
-"""Name of a training curve and whether its axis is logarithmic."""
+HORIZONS = ("1s", "3s", "6.4s")
+CURVES: tuple[tuple[str, bool, dict[str, str]], ...] = (
+    (
+        "loss",
+        True,
+        {
+            "loss_flow": "flow matching",
+            "loss_trajectory": "path",
+            "loss_temporal": "roughness",
+            "validation_loss_flow": "flow matching, validation",
+        },
+    ),
+    ("ADE, validation [m]", False, {f"validation_ade_{name}": name for name in HORIZONS}),
+    ("FDE, validation [m]", False, {f"validation_fde_{name}": name for name in HORIZONS}),
+    ("error, validation [m/s^2]", False, {"validation_acceleration_error": "acceleration"}),
+    ("error, validation [1/m]", False, {"validation_curvature_error": "curvature"}),
+    ("error, validation [units of the data]", False, {"validation_action_error": "action"}),
+    ("gradient norm", True, {"gradient_norm": "gradient norm"}),
+    ("learning rate", False, {"learning_rate": "learning rate"}),
+)
+"""Charts of the training: name, whether the axis is logarithmic, curves with their names."""
 DATA = {
     "fit_actions": "Actions fitted to the driven paths",
     "label": "Commands from the recordings",
@@ -140,21 +154,19 @@ def displacement_chart(path: Path) -> Markup:
 
 
 def training_charts(folder: Path) -> list[Markup]:
-    """A chart for each term that was logged more than once, those of CURVES first."""
-
-    def place(path: Path) -> tuple[int, str]:
-        return list(CURVES).index(path.stem) if path.stem in CURVES else len(CURVES), path.stem
-
+    """The charts of CURVES, each with those of its curves that have more than one point."""
     charts = []
-    for path in sorted(folder.glob("*.tsv"), key=place):
-        label, log = CURVES.get(path.stem, (path.stem.replace("_", " "), False))
-        columns = read_curve(path)
-        step, values = columns["step"], columns[path.stem]
-        if len(step) > 1:
-            line = Line(label, list(zip(step, values, strict=True)))
-            charts.append(
-                Markup(line_chart([line], "optimiser step", label, log=log and min(values) > 0))
-            )
+    for label, log, names in CURVES:
+        lines = []
+        for stem, name in names.items():
+            path = folder / f"{stem}.tsv"
+            columns = read_curve(path) if path.is_file() else {"step": ()}
+            if len(columns["step"]) > 1:
+                lines.append(Line(name, list(zip(columns["step"], columns[stem], strict=True))))
+        if lines:
+            positive = all(value > 0 for line in lines for _, value in line.points)
+            chart = line_chart(lines, "optimiser step", label, log=log and positive)
+            charts.append(Markup(chart))
     return charts
 
 

@@ -90,5 +90,6 @@ def results(tmp_path: Path, samples: FewSamples, drives: dict[str, list[Drive]])
     write_metrics(folder / "train/metrics.json", {"steps": 20, "loss_flow": 0.5})
     loss = ("step", "loss_flow")
     write_curve(folder / "train/plots/loss_flow.tsv", loss, [(10, 0.9), (20, 0.5)])
-    write_curve(folder / "train/plots/validation.tsv", ("step", "validation"), [(20, 0.6)])
+    held_out = "validation_loss_flow"
+    write_curve(folder / f"train/plots/{held_out}.tsv", ("step", held_out), [(20, 0.6)])
     return folder

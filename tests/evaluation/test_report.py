@@ -12,7 +12,7 @@ from avvla.evaluation.drives import save_drives
 from avvla.evaluation.examples import load_examples, save_examples
 from avvla.evaluation.inputs import read_metrics
 from avvla.evaluation.verdict import AIMS
-from avvla.results import write_metrics
+from avvla.results import write_curve, write_metrics
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_the_page_tells_everything_and_the_same_each_time(render, results):
     assert "<td>commands, Stop</td><td>12</td>" in page
     assert "<td>n</td><td>7,600</td>" in page
     assert "<code>evaluate.roads</code></td><td><code>2</code>" in page
-    assert page.count('aria-label="flow-matching loss over optimiser step"') == 1
+    assert page.count('aria-label="loss over optimiser step"') == 1
     assert "validation over" not in page  # one point is no curve
     assert 'id="artifacts"' not in page
 
@@ -163,3 +163,16 @@ def test_flat_figures_put_single_ones_first():
         ("by, lane a", "1"),
         ("by, b, c", "\N{EN DASH}"),
     ]
+
+
+def test_curves_of_one_kind_share_a_chart(tmp_path):
+    rows = [(50, 0.9), (100, 0.4)]
+    for name in ("loss_flow", "validation_loss_flow", "validation_ade_1s", "validation_ade_3s"):
+        write_curve(tmp_path / f"{name}.tsv", ("step", name), rows)
+    write_curve(tmp_path / "learning_rate.tsv", ("step", "learning_rate"), rows[:1])
+    write_curve(tmp_path / "gradient_norm.tsv", ("step", "gradient_norm"), [(50, 0.0), (100, 1.0)])
+    loss, ade, norm = map(str, report.training_charts(tmp_path))
+    assert "flow matching, validation" in loss
+    assert "ADE, validation [m]" in ade
+    assert ">3s<" in ade
+    assert "gradient norm" in norm
