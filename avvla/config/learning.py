@@ -58,7 +58,9 @@ class PolicyParams(Section):
         (), description="keys that policy and base need not share, by names with * and ?"
     )
     lora: Lora = Lora()
-    chunk_size: Count = Field(50, description="actions of a robot's plan; a drive's has 64")
+    chunk_size: Count | None = Field(
+        None, description="actions that are planned; null: 64 of a drive (the most), 50 of a robot"
+    )
     max_dim: Count = Field(
         2, description="padded state and action width; 2 trains from scratch, 32 fits hub weights"
     )

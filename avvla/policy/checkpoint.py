@@ -18,6 +18,7 @@ from lerobot.processor import PolicyProcessorPipeline
 from lerobot.utils.device_utils import is_torch_device_available
 from safetensors import SafetensorError
 
+from avvla.actions.unicycle import HORIZON
 from avvla.config import Params
 from avvla.errors import UserError
 from avvla.policy.base import base_of
@@ -47,6 +48,7 @@ def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
     check_device(device)
     policy, base = params.policy, base_of(params.policy)
     inputs, outputs = features(params.build.image_size)
+    chunk = HORIZON if policy.chunk_size is None else policy.chunk_size
     with network_settings(params, base) as network:
         config = FieldAgentConfig(
             **network,
@@ -57,6 +59,8 @@ def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
             horizon_decay_s=policy.horizon_decay_s,
             trajectory_loss=policy.trajectory_loss,
             temporal_loss=policy.temporal_loss,
+            chunk_size=chunk,
+            n_action_steps=min(chunk, FieldAgentConfig.n_action_steps),
             speed_scale=policy.speed_scale,
             heading_scale=policy.heading_scale,
             acceleration_scale=policy.acceleration_scale,

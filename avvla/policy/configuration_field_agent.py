@@ -56,7 +56,7 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
     """SmolVLA's configuration with a unicycle's actions.
 
     Args:
-        chunk_size: actions of a plan; the whole of the stored chunk.
+        chunk_size: actions that the network plans, the first of the 64 that are stored.
         n_action_steps: actions that LeRobot's own loops run on one plan.
         dt: length of an action [s].
         integrator: unicycle integrator that the labels were fitted with.
@@ -107,6 +107,8 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
         for name in ("horizon_decay_s", "trajectory_loss", "temporal_loss"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if not 1 <= self.chunk_size <= HORIZON:
+            raise UserError(f"chunk_size is {self.chunk_size}, expected 1 to {HORIZON} actions")
         if not 1 <= self.n_action_steps <= self.chunk_size:
             raise UserError(
                 f"n_action_steps is {self.n_action_steps}, expected 1 to {self.chunk_size}"
@@ -162,7 +164,7 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
             )
         for name, got, expected in (
             (OBS_STATE, inputs.get(OBS_STATE), (STATE_DIM,)),
-            (ACTION, outputs.get(ACTION), (self.chunk_size, ACTION_DIM)),
+            (ACTION, outputs.get(ACTION), (HORIZON, ACTION_DIM)),
         ):
             if got is None or tuple(got.shape) != expected:
                 raise UserError(f"{name} has shape {got and got.shape}, expected {expected}")

@@ -18,6 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self, cast
 
+import numpy as np
 import torch
 from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 from lerobot.utils.constants import (
@@ -32,6 +33,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from avvla.actions import unicycle, unicycle_torch
+from avvla.actions.unicycle import HORIZON
 from avvla.errors import UserError
 from avvla.policy.backbone import check_backbone
 from avvla.policy.configuration_field_agent import ACTION_DIM, FieldAgentConfig, read_config
@@ -56,8 +58,13 @@ def path_error(path: Tensor, truth: Tensor) -> Tensor:
 
 
 def physical_plan(actions: Tensor, state: Tensor, config: FieldAgentConfig) -> Plan:
-    """The plan of actions (B, 64, 2) and a state (B, 2 or more), both in network units."""
+    """The plan of actions (B, C, 2) and a state (B, 2 or more), both in network units.
+
+    Where C is less than 64 the vehicle goes on at its speed on the last curvature.
+    """
     action = to_physical_units(actions, config.scales).double().cpu().numpy()
+    action = np.pad(action, ((0, 0), (0, HORIZON - action.shape[1]), (0, 0)), mode="edge")
+    action[:, config.chunk_size :, 0] = 0.0
     speed = speed_of(state, config.scales).double().cpu().numpy()
     return Plan(action, unicycle.rollout(speed, action, config.dt, config.integrator))
 
@@ -74,6 +81,10 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
         """Tokenizer of the backbone."""
         return self.model.vlm_with_expert.processor.tokenizer
 
+    def prepare_action(self, batch: dict[str, Tensor]) -> Tensor:
+        """(B, chunk_size, max_action_dim), of the stored actions those that are planned."""
+        return cast(Tensor, super().prepare_action(batch)[:, : self.config.chunk_size])
+
     def forward(
         self,
         batch: dict[str, Tensor],
@@ -86,7 +97,7 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
         Args:
             batch: image (B, 3, S, S) in 0..1, state (B, 2), tokens and mask (B, L), action
                 (B, 64, 2).
-            noise: (B, 64, max_action_dim), drawn if None.
+            noise: (B, chunk_size, max_action_dim), drawn if None.
             time: (B,) in 0..1, drawn if None.
             reduction: `mean`, or `none` for (B,) losses.
 
@@ -147,14 +158,14 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
                 config.dt,
                 config.integrator,
             )
-            for action in (plan, batch[ACTION])
+            for action in (plan, batch[ACTION][:, : config.chunk_size])
         )
         return path_error(path, truth)
 
     def _get_action_chunk(
         self, batch: dict[str, Tensor], noise: Tensor | None = None, **kwargs: Any
     ) -> Tensor:
-        """(B, 64, 2) in network units; a flow from zero is deterministic and drives best."""
+        """(B, chunk_size, 2), network units; a flow from zero is deterministic and drives best."""
         if noise is None:
             state = self.prepare_state(batch)
             noise = state.new_zeros(len(state), self.config.chunk_size, self.config.max_action_dim)
@@ -166,7 +177,7 @@ class FieldAgentPolicy(SmolVLAPolicy):  # type: ignore[misc]  # lerobot is untyp
 
         Args:
             batch: as in `forward`; an action in it is not looked at.
-            noise: (B, 64, max_action_dim) start of the flow, zero if None.
+            noise: (B, chunk_size, max_action_dim) start of the flow, zero if None.
         """
         actions = self._get_action_chunk(batch, noise)
         return physical_plan(actions, self.prepare_state(batch), self.config)

@@ -28,6 +28,8 @@ from avvla.policy.estimate import estimate, roughness, velocities
 from avvla.policy.network import make_policy, network_settings
 from avvla.policy.portable import BACKBONE_FOLDER, save_portable
 
+CHUNK_SIZE = 50
+"""Actions of a plan unless told otherwise, as SmolVLA has it (arXiv 2506.01844)."""
 PAD = "action_is_pad"
 """LeRobot's mask of the steps past an episode's end."""
 
@@ -122,8 +124,8 @@ def make_robot_policy(
                 OBS_STATE: PolicyFeature(FeatureType.STATE, (shapes.state,)),
             },
             output_features={ACTION: PolicyFeature(FeatureType.ACTION, (shapes.action,))},
-            chunk_size=policy.chunk_size,
-            n_action_steps=policy.chunk_size,
+            chunk_size=chunk_of(params),
+            n_action_steps=chunk_of(params),
             resize_imgs_with_padding=(size, size),
             push_to_hub=False,
         )
@@ -136,6 +138,11 @@ def make_robot_policy(
             step.tokenizer_name = robot.backbone_name
     robot.to(device)
     return Checkpoint(robot, preprocessor, postprocessor)
+
+
+def chunk_of(params: Params) -> int:
+    """Actions of a plan."""
+    return CHUNK_SIZE if params.policy.chunk_size is None else params.policy.chunk_size
 
 
 def check_tasks(checkpoint: Checkpoint, tasks: Sequence[str]) -> None:

@@ -23,7 +23,13 @@ from avvla.dataset.episode_frames import PAD, Batch, Samples, open_samples
 from avvla.dataset.episodes import open_episodes, statistics
 from avvla.errors import UserError
 from avvla.policy.checkpoint import Checkpoint
-from avvla.policy.robot import Shapes, Statistics, check_tasks, make_robot_policy
+from avvla.policy.robot import (
+    Shapes,
+    Statistics,
+    check_tasks,
+    chunk_of,
+    make_robot_policy,
+)
 from avvla.training import loop
 from avvla.training.held_out import HeldOut
 from avvla.training.loop import Trained
@@ -56,7 +62,7 @@ class Episodes:
     """The workload of a robot's policy; see `avvla.training.workload.Workload`."""
 
     def __init__(self, params: Params, root: Path, folder: Path, device: str) -> None:
-        parts, chunk = split.load(root), params.policy.chunk_size
+        parts, chunk = split.load(root), chunk_of(params)
         memory = host.frame_cache_bytes()
         training, validation = (
             open_episodes(root, part.episodes, chunk) for part in (parts.train, parts.validation)

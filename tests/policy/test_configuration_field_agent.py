@@ -42,6 +42,7 @@ def test_defaults_are_those_of_the_parameters(params):
         ({"max_action_dim": 1}, "max_action_dim is 1, expected 2 or more"),
         ({"num_steps": 0}, "num_steps is 0, expected 1"),
         ({"trajectory_loss": -0.5}, "trajectory_loss is -0.5, expected 0 or more"),
+        ({"chunk_size": 65}, "chunk_size is 65, expected 1 to 64 actions"),
         ({"n_action_steps": 65}, "n_action_steps is 65, expected 1 to 64"),
         ({"integrator": "rk4"}, "integrator is 'rk4', expected euler or trapezoid"),
     ],

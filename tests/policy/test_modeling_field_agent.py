@@ -9,7 +9,7 @@ from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
 from avvla.actions import unicycle
 from avvla.policy.backbone import build_backbone
-from avvla.policy.checkpoint import processors_of
+from avvla.policy.checkpoint import make_field_agent, processors_of
 from avvla.policy.modeling_field_agent import path_error
 from avvla.policy.processor_field_agent import to_physical_units
 
@@ -182,3 +182,19 @@ def test_gradient_reaches_camera_and_state(agent, batch, draws):
     }
     assert all(weight.grad.abs().max() > 0 for weight in reached.values())
     agent.zero_grad(set_to_none=True)
+
+
+def test_a_shorter_chunk_learns_its_steps_and_goes_on_at_its_speed(params, raw_batch):
+    policy = params.policy.model_copy(update={"chunk_size": 16, "trajectory_loss": 0.3})
+    short = make_field_agent(params.model_copy(update={"policy": policy}), "cpu").eval()
+    batch = processors_of(short)[0](raw_batch(3))
+    noise, time = torch.randn(3, 16, 2), torch.tensor([0.05, 0.4, 0.9])
+    loss, _ = short.forward(batch, noise, time)
+    later = {**batch, "action": batch["action"].clone()}
+    later["action"][:, 16:] += 1.0
+    assert torch.equal(short.forward(later, noise, time)[0], loss)
+    plan = short.plan(batch)
+    assert plan.action.shape == (3, 64, 2)
+    assert (plan.action[:, 16:, 0] == 0).all()
+    assert (plan.action[:, 16:, 1] == plan.action[:, 15:16, 1]).all()
+    assert np.ptp(plan.trajectory[:, 15:, 3], axis=1).max() < 1e-9
