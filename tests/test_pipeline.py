@@ -19,7 +19,16 @@ from avvla.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = sorted(path.stem for path in (ROOT / "conf/profile").glob("*.yaml"))
-STAGES = ("download", "label", "fit_actions", "build_dataset", "train", "evaluate", "report")
+STAGES = (
+    "download",
+    "label",
+    "fit_actions",
+    "build_dataset",
+    "train",
+    "evaluate",
+    "latency",
+    "report",
+)
 
 
 def tool(path):

@@ -25,6 +25,7 @@ from avvla.config.data import (
 from avvla.config.learning import (
     Backbone,
     Evaluate,
+    Latency,
     Lora,
     PolicyParams,
     Precision,
@@ -45,6 +46,7 @@ __all__ = [
     "Fraction",
     "Hdf5",
     "Label",
+    "Latency",
     "Lora",
     "NonNegative",
     "Nvidia",
@@ -73,3 +75,4 @@ class Params(Section):
     policy: PolicyParams = PolicyParams()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    latency: Latency = Latency()

@@ -144,4 +144,15 @@ class Evaluate(Section):
     )
     duration_s: Positive = Field(25.0, description="length of a lane-keeping drive [s]")
     replan_ticks: Count = Field(3, description="ticks of 0.1 s driven on one plan")
+    pdm_every_s: Positive = Field(
+        6.0, description="time from one plan that gets NAVSIM's scores to the next [s]"
+    )
     max_clips: Count = Field(200, description="validation clips used in open loop, at most")
+
+
+class Latency(Section):
+    """Time from picture to plan."""
+
+    requests: Count = Field(300, description="requests that are timed, one after the other")
+    warm_up: Annotated[int, Field(ge=0)] = Field(20, description="requests before, not counted")
+    threads: Count = Field(1, description="threads of the arithmetic on a CPU")

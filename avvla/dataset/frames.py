@@ -32,11 +32,9 @@ _PLACE = ("chunk_index", "file_index", "from_timestamp")
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """N samples, by episode and time; features as in `avvla.dataset.shard`."""
+class Motion:
+    """N samples without their pictures, by episode and time; features as in `dataset.shard`."""
 
-    image: NDArray[np.uint8]
-    """(N, S, S, 3) RGB."""
     state: NDArray[np.float32]
     """(N, 2) speed [m/s], heading change [rad]."""
     action: NDArray[np.float32]
@@ -49,13 +47,36 @@ class Samples:
     clip_id: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Samples(Motion):
+    """N samples."""
+
+    image: NDArray[np.uint8]
+    """(N, S, S, 3) RGB."""
+
+
 def load(root: Path, episodes: Sequence[int]) -> Samples:
     """Read episodes of the data set at `root`.
 
     Raises:
-        UserError: there is no data set of the Field Agent, it lacks one of `episodes`, none is
-            asked for, or a video is damaged.
+        UserError: see `load_motion`; or a video is damaged.
     """
+    dataset, rows, columns = _read(root, episodes)
+    return Samples(**columns, image=images(dataset, IMAGE, rows))
+
+
+def load_motion(root: Path, episodes: Sequence[int]) -> Motion:
+    """Read episodes of the data set at `root`, but not their pictures.
+
+    Raises:
+        UserError: there is no data set of the Field Agent, it lacks one of `episodes`, or none is
+            asked for.
+    """
+    return Motion(**_read(root, episodes)[2])
+
+
+def _read(root: Path, episodes: Sequence[int]) -> tuple[LeRobotDataset, pa.Table, dict[str, Any]]:
+    """The data set, its rows, and the fields of `Motion`."""
     if not episodes:
         raise UserError(f"no episodes of {root} asked for: the split is empty; {split.REMAKE}")
     if not (root / "meta/info.json").is_file():
@@ -68,15 +89,15 @@ def load(root: Path, episodes: Sequence[int]) -> Samples:
     rows: pa.Table = dataset.hf_dataset.with_format("arrow")[:]
     episode = rows["episode_index"].to_numpy()
     tasks = dataset.meta.tasks.index
-    return Samples(
-        image=images(dataset, IMAGE, rows),
-        state=array(dataset, rows, OBS_STATE),
-        action=array(dataset, rows, ACTION),
-        trajectory=array(dataset, rows, TRAJECTORY),
-        command=tuple(str(tasks[index]) for index in rows["task_index"].to_numpy()),
-        episode=episode,
-        clip_id=tuple(clips[index] for index in episode.tolist()),
-    )
+    columns = {
+        "state": array(dataset, rows, OBS_STATE),
+        "action": array(dataset, rows, ACTION),
+        "trajectory": array(dataset, rows, TRAJECTORY),
+        "command": tuple(str(tasks[index]) for index in rows["task_index"].to_numpy()),
+        "episode": episode,
+        "clip_id": tuple(clips[index] for index in episode.tolist()),
+    }
+    return dataset, rows, columns
 
 
 def open_data_set(root: Path, episodes: list[int], **options: Any) -> LeRobotDataset:

@@ -13,7 +13,7 @@ from html import escape
 
 WIDTH, HEIGHT = 460, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 30, 44
-LEGEND, LETTER = 18, 7.2  # height of the legend's row, width of a letter in it
+LEGEND, LETTER = 18, 6.4  # height of the legend's row, width of a letter in it
 STEPS = (1.0, 2.0, 5.0, 10.0)
 # Okabe and Ito's colours, told apart with any colour vision, darkened for lines on white.
 COLOURS = ("#0b62a8", "#c2530a", "#6b7280", "#00795c", "#a8478a")

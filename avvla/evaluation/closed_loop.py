@@ -1,57 +1,32 @@
-"""Closed-loop drives in the embedded world, judged by geometry.
+"""Closed-loop drives in the embedded world.
 
 Every family is driven on roads that no recording uses. A family's drives run in step, so that the
 policy plans for all of them in one batch; a plan's first actions are driven until the next plan.
-The judgement of a family looks at positions and speeds only, never at texts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avvla.actions.unicycle import DT_S
 from avvla.config import Build, Evaluate, Synthetic
+from avvla.evaluation import plan_scores
+from avvla.evaluation.drive import SCORES, Drive, road_key
+from avvla.evaluation.judges import HALF_LANE_M, judged
+from avvla.evaluation.plan_scores import Moment
 from avvla.physical_ai.camera import Crop, square_crop
 from avvla.policy.interface import Observation, Policy
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.recording import synthetic_camera
 from avvla.world.road_map import LANE_M
-from avvla.world.scenario import JUDGED_KEY, SLOW_MPS, draw_scenario
+from avvla.world.scenario import draw_scenario
 
-HALF_LANE_M = LANE_M / 2
 MANOEUVRE_S = 18.0
-STANDING_MPS = 0.3
-
-
-@dataclass(frozen=True)
-class Drive:
-    """One drive: states (T, 4) x, y, yaw, v; road (T, 3) s, lateral, target offset."""
-
-    family: str
-    seed: int
-    states: NDArray[np.float64]
-    road: NDArray[np.float64]
-    commands: tuple[str, ...]
-    collided: bool
-    off_road: bool
-    finished: bool
-    gap_m: float
-    success: bool
-
-    @property
-    def offset(self) -> NDArray[np.float64]:
-        """(T,) distance from the centre of the lane to be in, left positive [m]."""
-        return self.road[:, 1] - self.road[:, 2]
-
-
-def road_key(seed: int) -> tuple[int, int]:
-    """The key of the judged scenario `seed` of a family."""
-    return JUDGED_KEY, seed
+LONGEST_GAP_S = 0.5
+"""Between two plans for extended comfort to compare them."""
 
 
 def drive_family(
@@ -61,24 +36,37 @@ def drive_family(
     evaluate: Evaluate,
     build: Build,
     synthetic: Synthetic,
+    *,
+    scored: bool = False,
 ) -> list[Drive]:
-    """Drive one family on the roads of `seeds`, all in step."""
+    """Drive one family on the roads of `seeds`, all in step.
+
+    Args:
+        family: of `avvla.evaluation.judges.JUDGED`.
+        seeds: one a road.
+        policy: who drives.
+        evaluate: how long, and how often a plan is made and scored.
+        build: what the policy sees of the camera.
+        synthetic: the camera and the randomisation.
+        scored: whether plans get NAVSIM's scores every `evaluate.pdm_every_s`.
+    """
     camera = synthetic_camera(synthetic)
     crop = Crop.of(build)
-    worlds, traces = [], [_Trace() for _ in seeds]
+    worlds = []
     for seed in seeds:
         world = EmbeddedWorld(camera, synthetic.randomisation)
         world.reset(draw_scenario(family, *road_key(seed)), *road_key(seed))
         worlds.append(world)
+    every = round(evaluate.pdm_every_s / DT_S / evaluate.replan_ticks) if scored else 0
+    traces = [_Trace(every, evaluate.replan_ticks * DT_S) for _ in seeds]
     duration = evaluate.duration_s if family.startswith("lane_keeping") else MANOEUVRE_S
-    plans = np.zeros((len(seeds), 1, 2))
+    plans: NDArray[np.float64] = np.zeros((len(seeds), 1, 2))
     for tick in range(round(duration / DT_S)):
         active = [i for i, world in enumerate(worlds) if not _over(world)]
         if not active:
             break
         phase = tick % evaluate.replan_ticks
         if phase == 0:
-            plans = np.zeros((len(seeds), evaluate.replan_ticks, 2))
             views = [worlds[i].observe() for i in active]
             observation = Observation(
                 image=np.stack(
@@ -88,12 +76,16 @@ def drive_family(
                 heading_change_rad=np.array([view.heading_change_rad for view in views]),
                 command=tuple(view.command for view in views),
             )
-            plans[active] = policy.plan(observation).action[:, : evaluate.replan_ticks]
+            action = policy.plan(observation).action
+            plans = np.zeros((len(seeds), *action.shape[1:]))
+            plans[active] = action
+            for i in active:
+                traces[i].planned(worlds[i], plans[i])
         for i in active:
             traces[i].add(worlds[i])
             worlds[i].step(float(plans[i, phase, 0]), float(plans[i, phase, 1]))
     return [
-        trace.drive(family, seed, world)
+        judged(trace.drive(family, seed, world), world.scenario)
         for trace, seed, world in zip(traces, seeds, worlds, strict=True)
     ]
 
@@ -103,12 +95,37 @@ def _over(world: EmbeddedWorld) -> bool:
 
 
 class _Trace:
-    """What is noted of a drive while it lasts."""
+    """What is noted of a drive while it lasts.
 
-    def __init__(self) -> None:
+    Args:
+        every: plans of which the first is scored; 0: none.
+        gap_s: between two plans.
+    """
+
+    def __init__(self, every: int, gap_s: float) -> None:
+        self._every, self._gap_s = every, gap_s
         self._states: list[tuple[float, ...]] = []
         self._road: list[tuple[float, ...]] = []
         self._commands: list[str] = []
+        self._plans = 0
+        self._due: Moment | None = None
+        self._scores: list[dict[str, float]] = []
+
+    def planned(self, world: EmbeddedWorld, action: NDArray[np.float64]) -> None:
+        """Score every so manyth plan, with the help of the one after it."""
+        if self._every and plan_scores.on_the_map(world):
+            first = self._plans % self._every == 0
+            if first or self._due is not None:
+                now = plan_scores.moment(world, action, self._states)
+                self._score(now)
+                self._due = now if first else None
+        self._plans += 1
+
+    def _score(self, after: Moment | None) -> None:
+        if self._due is not None:
+            near = after if self._gap_s <= LONGEST_GAP_S else None
+            self._scores.append(plan_scores.score(self._due, near, self._gap_s))
+        self._due = None
 
     def add(self, world: EmbeddedWorld) -> None:
         self._states.append((world.x, world.y, world.yaw, world.speed))
@@ -117,85 +134,25 @@ class _Trace:
 
     def drive(self, family: str, seed: int, world: EmbeddedWorld) -> Drive:
         self.add(world)
+        self._score(None)
         ego = world.as_vehicle()
         ahead = [
             vehicle.rear - ego.front
             for vehicle in world.vehicles
             if abs(vehicle.offset - world.lateral) < HALF_LANE_M and vehicle.s > world.s
         ]
-        drive = Drive(
-            family,
-            seed,
-            np.array(self._states),
-            np.array(self._road),
-            tuple(self._commands),
-            world.collided,
-            world.off_road,
-            world.finished,
-            min(ahead, default=math.inf),
-            False,
+        scores = self._scores
+        return Drive(
+            family=family,
+            seed=seed,
+            states=np.array(self._states),
+            road=np.array(self._road),
+            commands=tuple(self._commands),
+            collided=world.collided,
+            off_road=world.off_road,
+            finished=world.finished,
+            gap_m=min(ahead, default=math.inf),
+            scores={
+                name: float(np.mean([row[name] for row in scores])) for name in SCORES if scores
+            },
         )
-        safe = not drive.collided and not drive.off_road
-        success = safe and JUDGES[family](drive, world)
-        return Drive(**{**drive.__dict__, "success": success})
-
-
-def _keeps_lane(drive: Drive, world: EmbeddedWorld) -> bool:
-    """The rear axle's centre stays in the lane, and the car moves on."""
-    return bool(np.abs(drive.offset).max() < HALF_LANE_M and drive.states[-1, 3] > 3.0)
-
-
-def _stops(drive: Drive, world: EmbeddedWorld) -> bool:
-    return bool(np.abs(drive.offset).max() < HALF_LANE_M and drive.states[-1, 3] < STANDING_MPS)
-
-
-def _slows(drive: Drive, world: EmbeddedWorld) -> bool:
-    """Within 1.5 m/s of the slow speed over the last three seconds, in the lane."""
-    last = drive.states[-round(3.0 / DT_S) :, 3]
-    near = np.abs(last - SLOW_MPS).max() < 1.5
-    return bool(np.abs(drive.offset).max() < HALF_LANE_M and near)
-
-
-def _changes_lane(drive: Drive, world: EmbeddedWorld) -> bool:
-    """Within 0.7 m of the new lane's centre over the last two seconds."""
-    return bool(np.abs(drive.offset[-round(2.0 / DT_S) :]).max() < 0.7)
-
-
-def _turns(drive: Drive, world: EmbeddedWorld) -> bool:
-    """Through the junction into the commanded exit, within the lane's half width after it."""
-    assert world.scenario.route.junction is not None
-    end = world.scenario.route.junction[1]
-    through = drive.road[:, 0] > end + 5.0
-    return bool(through.any() and np.abs(drive.offset[through]).max() < HALF_LANE_M)
-
-
-def _minds_the_lead(drive: Drive, world: EmbeddedWorld) -> bool:
-    """No collision, in the lane, and not far behind for no reason."""
-    return bool(np.abs(drive.offset).max() < HALF_LANE_M and drive.gap_m < 30.0)
-
-
-JUDGES: dict[str, Callable[[Drive, EmbeddedWorld], bool]] = {
-    "lane_keeping": _keeps_lane,
-    "lane_keeping_tight": _keeps_lane,
-    "stop": _stops,
-    "slow_down": _slows,
-    "lane_change": _changes_lane,
-    "turn": _turns,
-    "straight": _turns,
-    "lead": _minds_the_lead,
-    "roundabout": _turns,
-}
-JUDGED = tuple(JUDGES)
-"""Families in the order of the report."""
-
-
-def summarise(drives: list[Drive]) -> dict[str, float | int]:
-    """Rates over the drives of one family, the mean lane offset [m] and speed [m/s]."""
-    return {
-        "n": len(drives),
-        "success": float(np.mean([drive.success for drive in drives])),
-        "collision": float(np.mean([drive.collided for drive in drives])),
-        "off_road": float(np.mean([drive.off_road for drive in drives])),
-        "mean_offset_m": float(np.mean([np.abs(drive.offset).mean() for drive in drives])),
-        "mean_speed_mps": float(np.mean([drive.states[:, 3].mean() for drive in drives])),
-    }

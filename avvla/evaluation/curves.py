@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avvla.actions.unicycle import DT_S
-from avvla.evaluation.closed_loop import Drive
+from avvla.evaluation.drive import Drive
 from avvla.evaluation.suite import by_family
 from avvla.results import write_curve, write_text
 

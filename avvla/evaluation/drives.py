@@ -1,13 +1,14 @@
 """The file of all drives (npz), from which the report is drawn without driving again.
 
-One row a drive: driver, family, seed, success, collided, off_road, finished, gap_m, and ticks, the
-number of its states. The histories of all drives follow each other in states (T, 4) x, y [m],
-yaw [rad], v [m/s], road (T, 3) s, lateral, target offset [m], both float32, and command (T,), an
-index into the texts `commands`. Without a closed loop there is no row.
+One row a drive: driver, ROW, scores (4,) in the order of SCORES, NaN where there are none, and
+ticks, the number of its states. The histories of all drives follow each other in states (T, 4) x,
+y [m], yaw [rad], v [m/s], road (T, 3) s, lateral, target offset [m], both float32, and command
+(T,), an index into the texts `commands`. Without a closed loop there is no row.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avvla.evaluation import archive
-from avvla.evaluation.closed_loop import Drive
+from avvla.evaluation.drive import SCORES, Drive
 
-ROW = ("family", "seed", "success", "collided", "off_road", "finished", "gap_m")
+ROW = ("family", "seed", "success", "obeyed", "collided", "off_road", "finished", "gap_m")
 
 
 def save_drives(path: Path, drives: Mapping[str, Sequence[Drive]]) -> None:
@@ -31,6 +32,9 @@ def save_drives(path: Path, drives: Mapping[str, Sequence[Drive]]) -> None:
         {
             "driver": np.array([driver for driver, _ in rows]),
             **columns,
+            "scores": np.array(
+                [[drive.scores.get(name, np.nan) for name in SCORES] for _, drive in rows]
+            ).reshape(len(rows), len(SCORES)),
             "ticks": np.array([len(drive.states) for _, drive in rows], np.int64),
             "states": _joined([drive.states for _, drive in rows], 4),
             "road": _joined([drive.road for _, drive in rows], 3),
@@ -51,7 +55,7 @@ def load_drives(path: Path) -> dict[str, list[Drive]]:
     Raises:
         UserError: the file is missing or damaged.
     """
-    names = ("driver", *ROW, "ticks", "states", "road", "command", "commands")
+    names = ("driver", *ROW, "scores", "ticks", "states", "road", "command", "commands")
     table = archive.read(path, names)
     told = table["commands"][table["command"]].tolist()
     drives: dict[str, list[Drive]] = {}
@@ -64,6 +68,11 @@ def load_drives(path: Path) -> dict[str, list[Drive]]:
             states=table["states"][part].astype(np.float64),
             road=table["road"][part].astype(np.float64),
             commands=tuple(told[part]),
+            scores={
+                name: value
+                for name, value in zip(SCORES, table["scores"][row].tolist(), strict=True)
+                if math.isfinite(value)
+            },
         )
         drives.setdefault(str(table["driver"][row]), []).append(drive)
     return drives

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from avvla.actions.unicycle import DT_S
 from avvla.config import Build, Synthetic
-from avvla.evaluation.closed_loop import Drive, road_key
+from avvla.evaluation import replay
+from avvla.evaluation.drive import Drive
 from avvla.evaluation.examples import Example
 from avvla.physical_ai.camera import (
     Crop,
@@ -22,11 +22,7 @@ from avvla.physical_ai.camera import (
     rig_to_camera,
 )
 from avvla.world.birdseye import draw, overlay_plan
-from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
 from avvla.world.recording import synthetic_camera
-from avvla.world.road_map import LANE_M
-from avvla.world.scenario import CRUISE_MPS, draw_scenario
-from avvla.world.traffic import Vehicle, advance
 
 Image = NDArray[np.uint8]
 
@@ -82,7 +78,7 @@ def scaled(camera: FThetaCamera, zoom: float) -> FThetaCamera:
 
 def drive_picture(drive: Drive, synthetic: Synthetic) -> Image:
     """The whole drive from above, with the other vehicles where they are at its end."""
-    world = replayed(drive, synthetic)
+    world = replay.last(drive, synthetic)
     x, y, yaw, _ = drive.states[-1].tolist()
     return draw(
         world.scenario.road_map,
@@ -92,30 +88,6 @@ def drive_picture(drive: Drive, synthetic: Synthetic) -> Image:
         fit=True,
         size_px=DRIVE_PX,
     )
-
-
-def replayed(drive: Drive, synthetic: Synthetic) -> EmbeddedWorld:
-    """The drive's world with the traffic as it is at the drive's end.
-
-    A drive keeps no other vehicles. They depend on the scenario and on the ego's way alone, so
-    they are moved along it again.
-    """
-    key = road_key(drive.seed)
-    world = EmbeddedWorld(synthetic_camera(synthetic))
-    world.reset(draw_scenario(drive.family, *key), *key)
-    lanes = world.scenario.route.lanes
-    for state, road in zip(drive.states[:-1], drive.road[:-1], strict=True):
-        ego = Vehicle(
-            s=float(road[0]),
-            lane=round(float(road[2]) / LANE_M),
-            offset=float(road[1]),
-            speed=float(state[3]),
-            wished_speed=CRUISE_MPS,
-            length=EGO_LENGTH_M,
-            width=EGO_WIDTH_M,
-        )
-        world.vehicles = advance(world.vehicles, ego, lanes, DT_S)
-    return world
 
 
 def png_uri(image: Image) -> str:

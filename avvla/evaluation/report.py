@@ -1,35 +1,34 @@
 """results/report.html: the whole evaluation on one page, in one file.
 
 Everything is read from results/, params.yaml and dvc.lock; every picture is in the page, and
-nothing is loaded from anywhere. The same inputs give the same bytes.
+nothing is loaded from anywhere; a script in it plays the drives. The same inputs give the same
+bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from pydantic import BaseModel
 
-from avvla.actions.unicycle import DT_S
 from avvla.config import Params
 from avvla.errors import UserError
-from avvla.evaluation import pictures, verdict
+from avvla.evaluation import pictures, replays, tables, verdict
 from avvla.evaluation.charts import Line, line_chart
-from avvla.evaluation.closed_loop import Drive
+from avvla.evaluation.drive import Drive
 from avvla.evaluation.drives import load_drives
 from avvla.evaluation.examples import Example, load_examples
 from avvla.evaluation.inputs import hashes, read_curve, read_metrics
+from avvla.evaluation.names import AGENT, CONSTANT_VELOCITY, DRIVERS, EGO_STATE
 from avvla.evaluation.open_loop import HORIZONS_S
 from avvla.evaluation.page import environment
-from avvla.evaluation.suite import AGENT, BLIND, CONSTANT_VELOCITY
 
 TEMPLATES = Path(__file__).parent / "templates"
-NAMES = {AGENT: "Field Agent", BLIND: "camera blanked", CONSTANT_VELOCITY: "constant velocity"}
 HORIZONS = ("1s", "3s", "6.4s")
 CURVES: tuple[tuple[str, bool, dict[str, str]], ...] = (
     (
@@ -51,12 +50,12 @@ CURVES: tuple[tuple[str, bool, dict[str, str]], ...] = (
     ("learning rate", False, {"learning_rate": "learning rate"}),
 )
 """Charts of the training: name, whether the axis is logarithmic, curves with their names."""
+CHARTED = (AGENT, EGO_STATE, CONSTANT_VELOCITY)
 DATA = {
     "fit_actions": "Actions fitted to the driven paths",
     "label": "Commands from the recordings",
     "build_dataset": "Training and validation samples",
 }
-Rows = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,10 @@ def render(results: Path, params: Params, lock: Path) -> str:
             "headline": verdict.headline(verdicts),
             "sentences": verdict.sentences(verdicts, open_loop),
             "verdicts": verdicts,
-            "open_loop": open_loop_rows(open_loop),
-            "commands": command_rows(open_loop),
+            "open_loop": tables.open_loop(open_loop),
+            "other_errors": tables.other_errors(open_loop),
+            "bands": tables.bands(read_metrics(results / "evaluate/bands.json")),
+            "comfort": tables.comfort(evaluated["comfort"]),
         }
     except KeyError as error:
         raise UserError(
@@ -104,51 +105,34 @@ def render(results: Path, params: Params, lock: Path) -> str:
         horizons=[f"{horizon:g} s" for horizon in HORIZONS_S],
         displacement=displacement_chart(results / "evaluate/plots/displacement.tsv"),
         curves=training_charts(results / "train/plots"),
-        trained=flat(trained),
+        trained=tables.flat(trained),
+        rides=[title for _, title in (*tables.RIDES, *tables.LATERALS)],
         examples=[
             example_figure(example, params)
             for example in load_examples(results / "evaluate/examples.npz")
         ],
-        drives=drive_figures(drives[AGENT], params) if verdicts else [],
+        families=drive_families(drives[AGENT], params) if verdicts else [],
+        player=Markup((TEMPLATES / "replay.js").read_text()),
         data=[
-            (title, flat(read_metrics(results / stage / "metrics.json")))
+            (title, tables.flat(read_metrics(results / stage / "metrics.json")))
             for stage, title in DATA.items()
             if (results / stage / "metrics.json").exists()
         ],
-        params=described(params),
+        params=tables.described(params),
         hashes=hashes(lock),
         roads=params.evaluate.roads,
         embedded=params.dataset.source == "synthetic",
     )
 
 
-def open_loop_rows(open_loop: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """ADE and FDE [m] at each horizon, a row for each driver."""
-    names = [f"{kind}_{horizon:g}s" for kind in ("ade", "fde") for horizon in HORIZONS_S]
-    drivers = {AGENT: open_loop, BLIND: open_loop[BLIND]}
-    drivers[CONSTANT_VELOCITY] = open_loop[CONSTANT_VELOCITY]
-    return [
-        (NAMES[driver], [verdict.metres(row[name]) for name in names])
-        for driver, row in drivers.items()
-    ]
-
-
-def command_rows(open_loop: Mapping[str, Any]) -> list[tuple[str, int, str, str]]:
-    """Each command with its samples and the ADE over 6.4 s [m] of agent and constant velocity."""
-    other = open_loop[CONSTANT_VELOCITY]["commands"]
-    return [
-        (text, row["n"], verdict.metres(row["ade_6.4s"]), verdict.metres(other[text]["ade_6.4s"]))
-        for text, row in sorted(open_loop["commands"].items())
-    ]
-
-
 def displacement_chart(path: Path) -> Markup:
-    """Mean distance from the driven path over time."""
+    """Mean distance from the driven path over time, of the drivers CHARTED."""
     columns = read_curve(path)
     time = columns.pop("time_s")
     lines = [
-        Line(NAMES.get(driver, driver), list(zip(time, values, strict=True)))
+        Line(DRIVERS[driver], list(zip(time, values, strict=True)))
         for driver, values in columns.items()
+        if driver in CHARTED
     ]
     return Markup(line_chart(lines, "time after t0 [s]", "distance [m]"))
 
@@ -186,19 +170,45 @@ def example_figure(example: Example, params: Params) -> Figure:
     )
 
 
-def drive_figures(
-    drives: Sequence[Drive], params: Params
-) -> list[tuple[verdict.Aim, list[Figure]]]:
-    """For each family its worst and its best drive from above, failures first."""
-    figures = []
+@dataclass(frozen=True)
+class Family:
+    """A family's drives: the worst and the best as pictures, and those that are played."""
+
+    aim: verdict.Aim
+    figures: list[Figure]
+    labels: list[tuple[str, bool]]
+    """Name and success of each that is played."""
+    replays: Markup
+    """Their data as JSON."""
+
+
+def drive_families(drives: Sequence[Drive], params: Params) -> list[Family]:
+    """The families of AIMS, those with most failures first; of each all failures and the best."""
+    families = []
     for family, aim in verdict.AIMS.items():
-        chosen = worst_and_best([drive for drive in drives if drive.family == family])
-        figures.append((aim, [_drive_figure(drive, params) for drive in chosen]))
-    return figures
+        ordered = worst_first([drive for drive in drives if drive.family == family])
+        chosen = [drive for drive in ordered[:-1] if not drive.success] + ordered[-1:]
+        synthetic = params.dataset.synthetic
+        played = [replays.data(drive, told(drive), synthetic) for drive in chosen]
+        pair = ordered if len(ordered) < 2 else [ordered[0], ordered[-1]]
+        families.append(
+            Family(
+                aim,
+                [_drive_figure(drive, params) for drive in pair],
+                [(one["label"], one["good"]) for one in played],
+                _json(played),
+            )
+        )
+    return sorted(families, key=lambda family: -sum(not good for _, good in family.labels))
 
 
-def worst_and_best(drives: Sequence[Drive]) -> list[Drive]:
-    """The worst and the best drive, or the only one.
+def _json(value: Any) -> Markup:
+    """JSON that no text in it can end."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def worst_first(drives: Sequence[Drive]) -> list[Drive]:
+    """From the worst to the best drive.
 
     Failures are worse than successes, among them collisions worse than leaving the road and that
     worse than missing the aim; equals are ordered by their mean distance from the lane's centre.
@@ -208,13 +218,12 @@ def worst_and_best(drives: Sequence[Drive]) -> list[Drive]:
         offset = float(np.abs(drive.offset).mean())
         return not drive.success, drive.collided, drive.off_road, offset, -drive.seed
 
-    ordered = sorted(drives, key=badness, reverse=True)
-    return ordered if len(ordered) < 2 else [ordered[0], ordered[-1]]
+    return sorted(drives, key=badness, reverse=True)
 
 
 def told(drive: Drive) -> str:
     """What became of a drive."""
-    lasted = (len(drive.states) - 1) * DT_S
+    lasted = drive.lasted_s
     offset = np.abs(drive.offset)
     if drive.collided:
         end = f"hit another vehicle after {lasted:.1f} s"
@@ -228,36 +237,6 @@ def told(drive: Drive) -> str:
     )
 
 
-def flat(metrics: Mapping[str, Any], prefix: str = "") -> Rows:
-    """Nested figures as (name, value) rows, names joined by `, `; single figures come first."""
-    rows: Rows = []
-    for name, value in sorted(metrics.items(), key=lambda item: isinstance(item[1], Mapping)):
-        label = f"{prefix}, {name}" if prefix else name
-        if isinstance(value, Mapping):
-            rows += flat(value, label.replace("_", " "))
-        else:
-            rows.append((label.replace("_", " "), _value(value)))
-    return rows
-
-
-def described(section: BaseModel, prefix: str = "") -> list[tuple[str, str, str]]:
-    """Every parameter: its name, its value and what it means."""
-    rows: list[tuple[str, str, str]] = []
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if isinstance(value, BaseModel):
-            rows += described(value, f"{prefix}{name}.")
-        else:
-            rows.append((prefix + name, _value(value), field.description or ""))
-    return rows
-
-
 def _drive_figure(drive: Drive, params: Params) -> Figure:
     image = pictures.drive_picture(drive, params.dataset.synthetic)
     return Figure(pictures.png_uri(image), told(drive), drive.success)
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return verdict.ABSENT
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

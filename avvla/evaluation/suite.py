@@ -14,11 +14,12 @@ from typing import Any
 
 from avvla.cluster.chunk_map import map_chunks
 from avvla.config import Params
-from avvla.evaluation.closed_loop import JUDGED, Drive, drive_family, summarise
+from avvla.evaluation.closed_loop import drive_family
+from avvla.evaluation.drive import Drive, summarise
+from avvla.evaluation.judges import JUDGED
+from avvla.evaluation.names import AGENT, ON_THE_ROAD
 from avvla.policy.interface import Policy
 
-AGENT, BLIND, CONSTANT_VELOCITY = "agent", "blind", "constant_velocity"
-DRIVERS = (AGENT, BLIND, CONSTANT_VELOCITY)
 BLOCK = 20
 """Roads that are driven in step, at most."""
 
@@ -39,7 +40,10 @@ def tasks(roads: int) -> list[Task]:
     """Every driver on the roads 0 to roads - 1 of every family, in the order of the report."""
     blocks = [tuple(range(begin, min(begin + BLOCK, roads))) for begin in range(0, roads, BLOCK)]
     return [
-        Task(driver, family, seeds) for driver in DRIVERS for family in JUDGED for seeds in blocks
+        Task(driver, family, seeds)
+        for driver in ON_THE_ROAD
+        for family in JUDGED
+        for seeds in blocks
     ]
 
 
@@ -51,7 +55,7 @@ def run(factory: Factory, params: Params, workers: int) -> dict[str, list[Drive]
     """
     todo = tasks(params.evaluate.roads)
     done = map_chunks(partial(_drive, factory, params, todo), range(len(todo)), workers, "drive")
-    drives: dict[str, list[Drive]] = {driver: [] for driver in DRIVERS}
+    drives: dict[str, list[Drive]] = {driver: [] for driver in ON_THE_ROAD}
     for task, driven in zip(todo, done, strict=True):
         drives[task.driver] += driven
     return drives
@@ -83,6 +87,7 @@ def _drive(factory: Factory, params: Params, todo: Sequence[Task], index: int) -
         params.evaluate,
         params.build,
         params.dataset.synthetic,
+        scored=task.driver == AGENT,
     )
 
 

@@ -1,21 +1,19 @@
 """What the figures of an evaluation say, in words: family by family, and in whole sentences.
 
 A family's aim is a share of its roads. The agent `drives` a family when it reaches the aim, drives
-it `in part` from half the aim on, and otherwise `fails`. The 95 % interval of a share p of n roads
-is Wilson's (1927), with z = 1.96:
-    (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
+it `in part` from half the aim on, and otherwise `fails`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from avvla.evaluation.suite import BLIND, CONSTANT_VELOCITY
+from avvla.evaluation.intervals import wilson
+from avvla.evaluation.names import BLIND, CONSTANT_VELOCITY
 
 Word = Literal["drives", "in part", "fails"]
 
@@ -39,6 +37,10 @@ AIMS = {
     "straight": Aim("Straight on", "crosses a crossroad, in its lane", 0.9),
     "lead": Aim("Lead vehicle", "neither hits the vehicle ahead nor falls far behind it", 0.6),
     "roundabout": Aim("Roundabout", "leaves a roundabout by the commanded exit", 0.5),
+    "stopped_obstacle": Aim("Stopped obstacle", "stands behind a stopped vehicle in its lane", 0.8),
+    "lead_braking": Aim("Lead braking", "does not hit a vehicle that brakes to a stand", 0.8),
+    "cut_in": Aim("Cut-in", "does not hit a slower vehicle that moves into its lane", 0.8),
+    "merge": Aim("Merge", "changes lane on command before its own ends, among others", 0.5),
 }
 """In the order of the report. The shares are this project's own aims."""
 SEEING = ("lane_keeping", "lane_keeping_tight")
@@ -48,7 +50,6 @@ NOT_DRIVEN = (
     " own, which says nothing about an agent that learnt to see through another."
 )
 MATTERS = 0.2
-Z = 1.96
 ABSENT = "\N{EN DASH}"
 GAP = "\N{NO-BREAK SPACE}"
 
@@ -87,14 +88,6 @@ def judge(closed_loop: Mapping[str, Any]) -> list[Verdict]:
         )
         for family, aim in AIMS.items()
     ]
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` trials."""
-    middle = share + Z**2 / (2 * count)
-    half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
-    scale = 1 + Z**2 / count
-    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
 
 
 def headline(verdicts: Sequence[Verdict]) -> str:

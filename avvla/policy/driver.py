@@ -55,6 +55,18 @@ class FieldAgent:
         Raises:
             UserError: the image's size is not the checkpoint's.
         """
+        # A flow from zero is deterministic and drives best.
+        return self._flow(observation, None)
+
+    def sample(self, observation: Observation, seed: int) -> Plan:
+        """Plans drawn from what the agent holds for likely, from noise of this seed.
+
+        Raises:
+            UserError: the image's size is not the checkpoint's.
+        """
+        return self._flow(observation, torch.Generator().manual_seed(seed))
+
+    def _flow(self, observation: Observation, draw: torch.Generator | None) -> Plan:
         size = observation.image.shape[1]
         if size != self.image_size:
             raise UserError(
@@ -71,6 +83,7 @@ class FieldAgent:
             }
         )
         seen, config = batch[OBS_STATE], self._config
-        # A flow from zero is deterministic and drives best.
-        noise = seen.new_zeros(len(seen), config.chunk_size, config.max_action_dim)
+        shape = (len(seen), config.chunk_size, config.max_action_dim)
+        noise = torch.zeros(shape) if draw is None else torch.randn(shape, generator=draw)
+        noise = noise.to(seen)
         return physical_plan(self._engine.actions(batch, noise, self._flow_steps), seen, config)

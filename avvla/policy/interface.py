@@ -71,6 +71,11 @@ class Policy(Protocol):
         ...
 
 
+HEADING_CHANGE_S = 1.5
+"""Time over which an observation's heading change is taken."""
+SHARPEST, STANDING_MPS = 0.2, 0.5
+
+
 class ConstantVelocity:
     """Straight on at the present speed: the canary that shows a deployment works."""
 
@@ -78,3 +83,19 @@ class ConstantVelocity:
         """Zero actions."""
         action = np.zeros((len(observation.command), HORIZON, 2))
         return Plan(action, rollout(observation.speed_mps, action))
+
+
+class ConstantAction:
+    """On as it was: no acceleration, and the mean curvature of the last 1.5 s.
+
+    An observation does not tell the acceleration. Below 0.5 m/s the wheels count as straight.
+    """
+
+    def plan(self, observation: Observation) -> Plan:
+        """Curvature heading_change / (1.5 s v), at most 0.2 1/m, in each step."""
+        speed = observation.speed_mps
+        way = HEADING_CHANGE_S * np.maximum(speed, STANDING_MPS)
+        curvature = np.clip(observation.heading_change_rad / way, -SHARPEST, SHARPEST)
+        action = np.zeros((len(observation.command), HORIZON, 2))
+        action[..., 1] = np.where(speed < STANDING_MPS, 0.0, curvature)[:, None]
+        return Plan(action, rollout(speed, action))

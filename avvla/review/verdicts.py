@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from avvla.errors import UserError
-from avvla.evaluation.verdict import wilson
+from avvla.evaluation.intervals import wilson
 
 COLUMNS = ("clip_id", "t0_us", "command", "verdict")
 VERDICTS = ("yes", "no", "unsure")

@@ -86,8 +86,8 @@ class Curve:
         cx, cy, cyaw, _ = self.at(s)
         return s, -(x - cx) * math.sin(cyaw) + (y - cy) * math.cos(cyaw)
 
-    def offset_line(self, offset: float) -> NDArray[np.float64]:
-        """Points (n, 2) of the parallel line `offset` metres to the left."""
+    def offset_line(self, offset: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (n, 2) of the line `offset` metres to the left, one or (n, 1) of the samples."""
         normal = np.stack([-np.sin(self.yaw), np.cos(self.yaw)], axis=-1)
         return self.xy + offset * normal
 

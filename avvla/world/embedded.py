@@ -9,6 +9,7 @@ the map frame: x, y [m] of the rear axle, yaw [rad], speed [m/s]; in road coordi
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING
 
 import cv2
@@ -101,7 +102,9 @@ class EmbeddedWorld:
 
     def step(self, acceleration: float, curvature: float) -> None:
         """Drive one action for DT_S; the car does not reverse."""
-        vehicles = advance(self.vehicles, self.as_vehicle(), self.scenario.route.lanes, DT_S)
+        vehicles = advance(
+            self.vehicles, self.as_vehicle(), self.scenario.route.lanes, self.time, DT_S
+        )
         self._state = step(self._state, self._gain * (acceleration, curvature))
         self._state[3] = max(self._state[3], 0.0)
         self.vehicles = vehicles
@@ -112,6 +115,12 @@ class EmbeddedWorld:
         self.collided = self.collided or self._collides()
         if not self.finished:
             self.off_road = self.off_road or not self.scenario.road_map.drivable(self.x, self.y)
+
+    def fork(self) -> EmbeddedWorld:
+        """A world that goes on from here by itself, for a look at what would come."""
+        other = copy(self)
+        other._headings = list(self._headings)
+        return other
 
     def metrics(self) -> Metrics:
         """The measures of the drive so far."""

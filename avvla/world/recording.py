@@ -80,8 +80,9 @@ def synthetic_camera(params: Synthetic) -> FThetaCamera:
 def family_of(index: int) -> str:
     """The family of a clip: exact shares of MIX, spread evenly over the clips."""
     position = (index * 0.6180339887498949) % 1.0
-    shares = np.cumsum([MIX[family] for family in FAMILIES])
-    return list(FAMILIES)[int(np.searchsorted(shares, position * shares[-1], side="right"))]
+    recorded = [family for family in FAMILIES if family in MIX]
+    shares = np.cumsum([MIX[family] for family in recorded])
+    return recorded[int(np.searchsorted(shares, position * shares[-1], side="right"))]
 
 
 def clip_id(seed: int, index: int) -> str:

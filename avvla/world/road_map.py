@@ -25,7 +25,13 @@ STOP_LINE_M = 0.5
 DASH_M, DASH_GAP_M = 3.0, 3.0
 PASSED_M = 4.0
 """Behind an exit of a ring, from where it can no longer be taken."""
+TAPER_M = 35.0
+"""Way over which a lane ends."""
 ORDER = ("kerb", "asphalt", "island", "line")
+
+
+Offset = float | NDArray[np.float64]
+"""Metres to the left of a curve: one, or (n, 1) of its samples."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,24 @@ def winding_road(
         total = sum(piece.length for piece in pieces)
     curve = trace(pieces)
     return Route(curve, lanes), RoadMap(_ordered(_road(curve, lanes)))
+
+
+def narrowing_road(
+    rng: np.random.Generator, tightest: float, widest: float, length: float, end_s: float
+) -> tuple[Route, RoadMap]:
+    """A winding road of two lanes whose right one has ended at `end_s` [m], over TAPER_M."""
+    route, _ = winding_road(rng, length, tightest, widest, 2)
+    curve = route.curve
+    s = np.arange(len(curve.yaw))[:, None] * STEP_M
+    right = LANE_M * (np.clip((s - end_s) / TAPER_M + 1.0, 0.0, 1.0) - 0.5)
+    left = np.full_like(right, 1.5 * LANE_M)
+    strips = [
+        _strip(curve, left + SHOULDER_M + KERB_M, right - SHOULDER_M - KERB_M, "kerb"),
+        _strip(curve, left + SHOULDER_M, right - SHOULDER_M, "asphalt"),
+        *(_strip(curve, edge + LINE_M / 2, edge - LINE_M / 2, "line") for edge in (left, right)),
+        *_dashes(_part(curve, 0.0, end_s - TAPER_M), LANE_M / 2),
+    ]
+    return route, RoadMap(_ordered(strips))
 
 
 def crossroad(turn: str, approach: float, radius: float) -> tuple[Route, RoadMap]:
@@ -239,7 +263,7 @@ def _part(curve: Curve, begin: float, end: float) -> Curve:
     return Curve(curve.xy[low:high], curve.yaw[low:high], curve.curvature[low:high])
 
 
-def _strip(curve: Curve, left: float, right: float, paint: str) -> Strip:
+def _strip(curve: Curve, left: Offset, right: Offset, paint: str) -> Strip:
     every = np.append(np.arange(0, len(curve.yaw) - 1, 2), len(curve.yaw) - 1)
     return Strip(curve.offset_line(left)[every], curve.offset_line(right)[every], paint)
 

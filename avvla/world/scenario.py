@@ -10,12 +10,20 @@ scenario is random after it is drawn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from avvla.world.road_map import LANE_M, RoadMap, Route, crossroad, roundabout, winding_road
-from avvla.world.traffic import Vehicle
+from avvla.world.road_map import (
+    LANE_M,
+    RoadMap,
+    Route,
+    crossroad,
+    narrowing_road,
+    roundabout,
+    winding_road,
+)
+from avvla.world.traffic import Event, Vehicle
 
 RECORDED_KEY, PLAYED_KEY, JUDGED_KEY = 1, 3, 4
 """First part of a key: no road that is recorded is judged or played on.
@@ -26,6 +34,10 @@ FOLLOW, PASS = "Follow the lane", "Go straight"
 CRUISE_MPS = 12.0
 SLOW_MPS = 5.0
 ROAD_M = 620.0
+CUT_GAP_M = (14.0, 24.0)
+"""From the ego's rear axle to that of the vehicle that cuts in."""
+LANE_END_M = (140.0, 180.0)
+"""From the start to where the ego's lane has ended."""
 COLOURS = (
     (60, 60, 160),
     (160, 50, 45),
@@ -152,6 +164,62 @@ def _lead(rng: np.random.Generator) -> Scenario:
     return Scenario("lead", route, road_map, (lead, *others), start_s, lane, speed)
 
 
+def _stopped_obstacle(rng: np.random.Generator) -> Scenario:
+    """A vehicle that has broken down stands in the lane."""
+    route, road_map, lane = _road(rng, 80.0)
+    start_s, speed = _start(rng)
+    stopped = _vehicle(rng, start_s + float(rng.uniform(50.0, 100.0)), lane, 0.0, 0.0)
+    others = tuple(v for v in _traffic(rng, start_s, route.lanes, lane) if v.lane != lane)
+    return Scenario("stopped_obstacle", route, road_map, (stopped, *others), start_s, lane, speed)
+
+
+def _lead_braking(rng: np.random.Generator) -> Scenario:
+    """The vehicle ahead drives at the ego's speed, then brakes to a stand."""
+    route, road_map, lane = _road(rng, 80.0)
+    start_s, speed = _start(rng)
+    lead = _vehicle(rng, start_s + float(rng.uniform(24.0, 34.0)), lane, speed, CRUISE_MPS)
+    brakes = Event(float(rng.uniform(2.0, 5.0)), lane, 0.0, float(rng.uniform(1.5, 3.5)))
+    return Scenario(
+        "lead_braking", route, road_map, (replace(lead, events=(brakes,)),), start_s, lane, speed
+    )
+
+
+def _cut_in(rng: np.random.Generator) -> Scenario:
+    """A slower vehicle from the lane beside moves into the ego's, CUT_GAP_M ahead of it."""
+    route, road_map, lane = _road(rng, 100.0)
+    start_s, speed = _start(rng)
+    beside = lane + 1 if lane == 0 or (lane + 1 < route.lanes and rng.uniform() < 0.5) else lane - 1
+    slower, time_s = float(rng.uniform(7.0, 10.0)), float(rng.uniform(2.0, 4.0))
+    gap = float(rng.uniform(*CUT_GAP_M)) + (CRUISE_MPS - slower) * time_s
+    other = _vehicle(rng, start_s + gap, beside, slower, slower)
+    cuts = Event(time_s, lane, slower)
+    return Scenario(
+        "cut_in", route, road_map, (replace(other, events=(cuts,)),), start_s, lane, speed
+    )
+
+
+def _merge(rng: np.random.Generator) -> Scenario:
+    """The ego's lane ends; it is told to change to the other, where others drive."""
+    start_s, speed = _start(rng)
+    route, road_map = narrowing_road(
+        rng, 100.0, 400.0, ROAD_M, start_s + float(rng.uniform(*LANE_END_M))
+    )
+    ahead = _vehicle(rng, start_s + float(rng.uniform(18.0, 40.0)), 1, speed, CRUISE_MPS)
+    behind = _vehicle(rng, start_s - float(rng.uniform(20.0, 35.0)), 1, speed - 1.0, CRUISE_MPS)
+    return Scenario(
+        "merge",
+        route,
+        road_map,
+        (ahead, behind),
+        start_s,
+        0,
+        speed,
+        "Change lane left",
+        1.0,
+        "the lane ends ahead",
+    )
+
+
 def _junction(
     family: str,
     layout: Callable[[str, float, float], tuple[Route, RoadMap]],
@@ -187,6 +255,11 @@ FAMILIES: dict[str, Callable[[np.random.Generator], Scenario]] = {
     "roundabout": _junction("roundabout", roundabout, (12.0, 16.0), ("left", "straight", "right")),
     # Recorded but not judged: the sharpest bends are rare on the roads of lane_keeping_tight.
     "sharp_bends": _keeping("sharp_bends", 30.0, 90.0),
+    # Judged but not recorded: what an agent makes of situations that it has not been shown.
+    "stopped_obstacle": _stopped_obstacle,
+    "lead_braking": _lead_braking,
+    "cut_in": _cut_in,
+    "merge": _merge,
 }
 
 

@@ -31,8 +31,23 @@ REAR_OVERHANG_M = 1.0
 
 
 @dataclass(frozen=True)
+class Event:
+    """What a vehicle does from a time on, as a scenario has it."""
+
+    time_s: float
+    lane: int
+    wished_speed: float
+    """[m/s]"""
+    braking: float = HARDEST_BRAKING
+    """The hardest from then on [m/s^2]."""
+
+
+@dataclass(frozen=True)
 class Vehicle:
-    """One vehicle: s [m], lane, lateral offset [m], speeds [m/s], size [m], colour (RGB)."""
+    """One vehicle: s [m], lane, lateral offset [m], speeds [m/s], size [m], colour (RGB).
+
+    It does its `events`, their times ascending, in their turn.
+    """
 
     s: float
     lane: int
@@ -44,6 +59,8 @@ class Vehicle:
     height: float = 1.5
     colour: tuple[int, int, int] = (60, 60, 160)
     changes_lane: bool = False
+    events: tuple[Event, ...] = ()
+    braking: float = HARDEST_BRAKING
 
     @property
     def rear(self) -> float:
@@ -85,13 +102,16 @@ def follow(vehicle: Vehicle, lane: int, others: list[Vehicle]) -> float:
     return idm(vehicle.speed, vehicle.wished_speed, gap, vehicle.speed - speed)
 
 
-def advance(vehicles: list[Vehicle], ego: Vehicle, lanes: int, dt_s: float) -> list[Vehicle]:
-    """All vehicles one step later; the ego takes part as leader and follower."""
+def advance(
+    vehicles: list[Vehicle], ego: Vehicle, lanes: int, time_s: float, dt_s: float
+) -> list[Vehicle]:
+    """All vehicles one step after `time_s`; the ego takes part as leader and follower."""
+    vehicles = [_told(vehicle, time_s) for vehicle in vehicles]
     everyone = [*vehicles, ego]
     moved = []
     for vehicle in vehicles:
         lane = _mobil(vehicle, everyone, lanes) if vehicle.changes_lane else vehicle.lane
-        acceleration = follow(vehicle, lane, everyone)
+        acceleration = max(follow(vehicle, lane, everyone), -vehicle.braking)
         speed = max(vehicle.speed + acceleration * dt_s, 0.0)
         aside = lane * LANE_M - vehicle.offset
         limit = min(LATERAL_SPEED, 0.3 * vehicle.speed) * dt_s
@@ -105,6 +125,22 @@ def advance(vehicles: list[Vehicle], ego: Vehicle, lanes: int, dt_s: float) -> l
             )
         )
     return moved
+
+
+def _told(vehicle: Vehicle, time_s: float) -> Vehicle:
+    """The vehicle after the events that are due."""
+    # A step's time is a sum of tenths, which falls short of a tenth of a second at times.
+    due = [event for event in vehicle.events if event.time_s <= time_s + 1e-6]
+    if not due:
+        return vehicle
+    now = due[-1]
+    return replace(
+        vehicle,
+        lane=now.lane,
+        wished_speed=now.wished_speed,
+        braking=now.braking,
+        events=vehicle.events[len(due) :],
+    )
 
 
 def _occupies(vehicle: Vehicle, lane: int) -> bool:

@@ -6,11 +6,13 @@ import pytest
 
 from avvla.actions.unicycle import rollout
 from avvla.config import Params
-from avvla.evaluation import curves, open_loop, suite
-from avvla.evaluation.closed_loop import JUDGED, Drive, drive_family
+from avvla.evaluation import curves, open_loop, ride, suite
+from avvla.evaluation.closed_loop import drive_family
+from avvla.evaluation.drive import Drive
 from avvla.evaluation.drives import save_drives
 from avvla.evaluation.examples import choose, save_examples
-from avvla.evaluation.suite import DRIVERS
+from avvla.evaluation.judges import JUDGED
+from avvla.evaluation.names import DRIVERS, ON_THE_ROAD
 from avvla.policy.interface import ConstantVelocity
 from avvla.results import write_curve, write_metrics
 
@@ -23,6 +25,7 @@ class FewSamples:
 
     image: np.ndarray
     state: np.ndarray
+    action: np.ndarray
     trajectory: np.ndarray
     command: tuple[str, ...]
     clip_id: tuple[str, ...]
@@ -48,6 +51,7 @@ def samples() -> FewSamples:
     return FewSamples(
         image=rng.integers(0, 256, (7, SIZE, SIZE, 3), np.uint8),
         state=np.stack([speed, np.zeros(7)], -1).astype(np.float32),
+        action=action.astype(np.float32),
         trajectory=rollout(speed, action)[..., :3].astype(np.float32),
         command=("Follow the lane",) * 4 + ("Turn left",) * 3,
         clip_id=tuple(f"clip-{index}" for index in range(7)),
@@ -67,26 +71,31 @@ def drives(params: Params) -> dict[str, list[Drive]]:
             params.evaluate,
             params.build,
             params.dataset.synthetic,
+            scored=True,
         )
     ]
-    return dict.fromkeys(DRIVERS, listed)
+    return dict.fromkeys(ON_THE_ROAD, listed)
 
 
 @pytest.fixture
 def results(tmp_path: Path, samples: FewSamples, drives: dict[str, list[Drive]]) -> Path:
     """The results folder of the stages train and evaluate."""
     folder = tmp_path / "results"
-    planned = open_loop.plan_paths(ConstantVelocity(), samples)
-    distance = open_loop.displacement(planned, samples.trajectory)
+    plan = open_loop.plans(ConstantVelocity(), samples)
+    distance = open_loop.displacement(plan.trajectory, samples.trajectory)
     distances = dict.fromkeys(DRIVERS, distance)
+    errors = dict.fromkeys(DRIVERS, open_loop.errors(plan, samples))
+    comfort = ride.metrics(plan, samples.state[:, 0], samples.action[:, 0])
     metrics = {
-        "open_loop": open_loop.metrics(distances, samples.command),
+        "open_loop": open_loop.metrics(errors, samples.clip_id),
+        "comfort": dict.fromkeys(DRIVERS, comfort),
         "closed_loop": suite.metrics(drives),
     }
     write_metrics(folder / "evaluate/metrics.json", metrics)
+    write_metrics(folder / "evaluate/bands.json", open_loop.in_bands(errors, samples))
     curves.write(folder / "evaluate/plots", distances, drives)
     save_drives(folder / "evaluate/drives.npz", drives)
-    save_examples(folder / "evaluate/examples.npz", choose(samples, planned))
+    save_examples(folder / "evaluate/examples.npz", choose(samples, plan.trajectory))
     write_metrics(folder / "train/metrics.json", {"steps": 20, "loss_flow": 0.5})
     loss = ("step", "loss_flow")
     write_curve(folder / "train/plots/loss_flow.tsv", loss, [(10, 0.9), (20, 0.5)])

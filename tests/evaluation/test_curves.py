@@ -1,7 +1,7 @@
 import numpy as np
 
 from avvla.evaluation import curves
-from avvla.evaluation.closed_loop import JUDGED
+from avvla.evaluation.judges import JUDGED
 
 
 def test_curves_are_tables_that_dvc_plots(tmp_path, drives):

@@ -3,18 +3,13 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from avvla.config import Build, Synthetic
 from avvla.evaluation import pictures
-from avvla.evaluation.closed_loop import Drive, road_key
 from avvla.evaluation.examples import Example
-from avvla.world.embedded import EmbeddedWorld
 from avvla.world.recording import synthetic_camera
-from avvla.world.road_map import LANE_M
-from avvla.world.scenario import draw_scenario
 
 SYNTHETIC = Synthetic()
 CAMERA = synthetic_camera(SYNTHETIC)
@@ -58,33 +53,6 @@ def test_a_plan_that_stands_still_is_drawn_without_a_ribbon():
     still = replace(example(0.0), planned=np.zeros((64, 2), np.float32))
     image = pictures.camera_picture(still, Build(), SYNTHETIC).astype(int)
     assert not (image[..., 1] > image[..., 0] + 30).any()
-
-
-def test_replayed_traffic_is_that_of_the_drive():
-    for seed in range(4):
-        world = EmbeddedWorld(CAMERA, SYNTHETIC.randomisation)
-        world.reset(draw_scenario("lane_keeping", *road_key(seed)), *road_key(seed))
-        states, road = [], []
-        for tick in range(61):
-            states.append((world.x, world.y, world.yaw, world.speed))
-            road.append((world.s, world.lateral, world.target_lane * LANE_M))
-            if tick < 60:
-                world.step(-0.5, 0.001)
-        drive = Drive(
-            "lane_keeping",
-            seed,
-            np.array(states),
-            np.array(road),
-            (),
-            False,
-            False,
-            False,
-            1.0,
-            True,
-        )
-        again = pictures.replayed(drive, SYNTHETIC).vehicles
-        assert [vehicle.s for vehicle in again] == pytest.approx([v.s for v in world.vehicles])
-        assert [vehicle.lane for vehicle in again] == [v.lane for v in world.vehicles]
 
 
 def test_a_drive_is_drawn_the_same_each_time_and_decodes(drives):

@@ -7,7 +7,7 @@ import pytest
 
 from avvla.config import Params
 from avvla.errors import UserError
-from avvla.evaluation import report
+from avvla.evaluation import report, tables
 from avvla.evaluation.drives import save_drives
 from avvla.evaluation.examples import load_examples, save_examples
 from avvla.evaluation.inputs import read_metrics
@@ -36,11 +36,11 @@ def test_the_page_tells_everything_and_the_same_each_time(render, results):
     assert 'id="artifacts"' not in page
 
 
-def test_the_page_loads_nothing_and_runs_nothing(render):
+def test_the_page_loads_nothing(render):
     page = render()
-    assert "<script" not in page
+    assert "<script src" not in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
-    text = re.sub(r'"data:image/[^"]*"', "", page)
+    text = re.sub(r'"data:image/[^"]*"|<script>.*?</script>', "", page, flags=re.S)
     assert not re.findall(r"url\(|@import|//", text)
 
 
@@ -63,9 +63,10 @@ def test_other_sources_show_the_picture_without_a_guess_at_the_camera(results, p
 
 def test_without_a_closed_loop_its_sections_are_left_out(results, params):
     alone = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"roads": 0})})
+    known = read_metrics(results / "evaluate/metrics.json")
     write_metrics(
         results / "evaluate/metrics.json",
-        {"open_loop": read_metrics(results / "evaluate/metrics.json")["open_loop"]},
+        {name: known[name] for name in ("open_loop", "comfort")},
     )
     save_drives(results / "evaluate/drives.npz", {})
     page = report.render(results, alone, results.parent / "dvc.lock")
@@ -112,7 +113,7 @@ def drive(known, seed, **changes):
     return replace(known, seed=seed, **changes)
 
 
-def test_worst_and_best_put_failures_first(drives):
+def test_the_worst_come_first(drives):
     fine = replace(drives["agent"][0], success=True, collided=False, off_road=False)
     fine = replace(fine, road=np.zeros((5, 3)), states=np.zeros((5, 4)))
     aside = np.tile((0.0, 1.0, 0.0), (5, 1))
@@ -125,11 +126,7 @@ def test_worst_and_best_put_failures_first(drives):
         drive(fine, 5),
         drive(fine, 6),
     ]
-    for last in range(2, len(ranking) + 1):
-        chosen = report.worst_and_best(ranking[:last][::-1])
-        assert [one.seed for one in chosen] == [ranking[0].seed, ranking[last - 1].seed]
-    assert [one.seed for one in report.worst_and_best(ranking[3:])] == [0, 6]
-    assert report.worst_and_best(ranking[:1]) == ranking[:1]
+    assert [one.seed for one in report.worst_first(ranking[::-1])] == [3, 2, 1, 0, 4, 5, 6]
 
 
 def test_captions_say_what_became_of_a_drive(drives):
@@ -147,7 +144,7 @@ def test_captions_say_what_became_of_a_drive(drives):
 
 
 def test_every_parameter_is_described():
-    rows = report.described(Params())
+    rows = tables.described(Params())
     names = [name for name, _, _ in rows]
     assert len(names) == len(set(names)) > 50
     assert all(meaning for _, _, meaning in rows)
@@ -156,7 +153,7 @@ def test_every_parameter_is_described():
 
 def test_flat_figures_put_single_ones_first():
     metrics = {"by": {"lane_a": 1, "b": {"c": None}}, "n_all": 1234, "share": 0.5, "ok": True}
-    assert report.flat(metrics) == [
+    assert tables.flat(metrics) == [
         ("n all", "1,234"),
         ("share", "0.5"),
         ("ok", "True"),

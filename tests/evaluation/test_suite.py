@@ -1,17 +1,18 @@
 import numpy as np
 
 from avvla.evaluation import suite
-from avvla.evaluation.closed_loop import JUDGED
-from avvla.evaluation.suite import DRIVERS, Task
+from avvla.evaluation.judges import JUDGED
+from avvla.evaluation.names import ON_THE_ROAD
+from avvla.evaluation.suite import Task
 from avvla.policy.interface import ConstantVelocity
 
 # A bound method of a dictionary is a factory that other processes can unpickle.
-STRAIGHT_ON = dict.fromkeys(DRIVERS, ConstantVelocity()).__getitem__
+STRAIGHT_ON = dict.fromkeys(ON_THE_ROAD, ConstantVelocity()).__getitem__
 
 
 def test_tasks_are_blocks_of_twenty_roads():
     tasks = suite.tasks(45)
-    assert len(tasks) == 3 * len(DRIVERS) * len(JUDGED)
+    assert len(tasks) == 3 * len(ON_THE_ROAD) * len(JUDGED)
     assert tasks[:3] == [
         Task("agent", JUDGED[0], tuple(range(20))),
         Task("agent", JUDGED[0], tuple(range(20, 40))),
@@ -25,7 +26,7 @@ def test_every_driver_drives_every_road_and_workers_change_nothing(params, drive
     roads = [(family, seed) for family in ("stop", "lead") for seed in (0, 1)]
     known = {(drive.family, drive.seed): drive for drive in drives["agent"]}
     for driven in (alone, shared):
-        assert list(driven) == list(DRIVERS)
+        assert list(driven) == list(ON_THE_ROAD)
         for listed in driven.values():
             assert [(drive.family, drive.seed) for drive in listed] == roads
             for drive in listed:
@@ -43,7 +44,7 @@ def test_a_process_makes_each_driver_once(params, monkeypatch):
         return ConstantVelocity()
 
     suite.run(factory, params, 1)
-    assert made == list(DRIVERS)
+    assert made == list(ON_THE_ROAD)
 
 
 def test_metrics_have_the_keys_that_others_read(drives):

@@ -22,6 +22,7 @@ PARAMS = {
 }
 FAMILIES = ("lane_keeping", "stop", "lead")
 FILES = [
+    "bands.json",
     "drives.npz",
     "examples.npz",
     "metrics.json",
@@ -40,6 +41,7 @@ def stage(make_stage, monkeypatch):
     save_checkpoint(Path("models/field_agent"), agent, *processors_of(agent))
     monkeypatch.setattr(suite, "JUDGED", FAMILIES)
     monkeypatch.setattr(module, "load", lambda root, episodes: samples(episodes, each=2))
+    monkeypatch.setattr(module, "load_motion", lambda root, episodes: samples(episodes, each=2))
     return module
 
 
@@ -48,7 +50,7 @@ def test_the_stage_writes_metrics_plots_drives_and_examples_the_same_each_time(s
     folder = Path("results/evaluate")
     first = {name: (folder / name).read_bytes() for name in FILES}
     metrics = json.loads(first["metrics.json"])
-    assert set(metrics) == {"open_loop", "closed_loop"}
+    assert set(metrics) == {"open_loop", "closed_loop", "comfort"}
     open_loop, closed_loop = metrics["open_loop"], metrics["closed_loop"]
     assert open_loop["n"] == 4  # two clips at most, of two samples each
     for driver in (open_loop, open_loop["blind"], open_loop["constant_velocity"]):
@@ -75,7 +77,7 @@ def test_without_roads_only_the_plans_are_judged(stage):
     stage.evaluate(load_params())
     folder = Path("results/evaluate")
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert set(metrics) == {"open_loop"}
+    assert set(metrics) == {"open_loop", "comfort"}
     assert metrics["open_loop"]["ade_6.4s"] > 0
     assert [path.name for path in (folder / "plots").iterdir()] == ["displacement.tsv"]
     assert load_drives(folder / "drives.npz") == {}

@@ -5,7 +5,7 @@ import pytest
 
 from avvla.labels.taxonomy import TAXONOMY
 from avvla.world.road_map import LANE_M
-from avvla.world.scenario import FAMILIES, FOLLOW, Scenario, draw_scenario
+from avvla.world.scenario import CRUISE_MPS, FAMILIES, FOLLOW, Scenario, draw_scenario
 
 EACH = pytest.mark.parametrize("family", list(FAMILIES))
 
@@ -47,7 +47,37 @@ def test_every_family_draws_what_can_be_driven(family: str, seed: int) -> None:
         assert 0 <= vehicle.lane < route.lanes
         assert vehicle.offset == vehicle.lane * LANE_M
         if vehicle.lane == scenario.lane:
-            assert vehicle.rear - (scenario.start_s + 3.6) > 25.0
+            moving = vehicle.speed >= scenario.speed
+            assert vehicle.rear - (scenario.start_s + 3.6) > (18.0 if moving else 25.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cut_in_comes_from_the_lane_beside_and_a_leader_brakes_to_a_stand(seed: int) -> None:
+    scenario = draw_scenario("cut_in", 9, seed)
+    (other,) = scenario.vehicles
+    (event,) = other.events
+    assert abs(other.lane - scenario.lane) == 1
+    assert event.lane == scenario.lane
+    gap = other.s + event.time_s * other.speed - (scenario.start_s + event.time_s * CRUISE_MPS)
+    assert 14.0 <= gap <= 24.0
+    braking = draw_scenario("lead_braking", 9, seed).vehicles[0].events[0]
+    assert braking.wished_speed == 0.0
+    assert 1.5 <= braking.braking <= 3.5
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_lane_of_a_merge_ends(seed: int) -> None:
+    scenario = draw_scenario("merge", 9, seed)
+    curve = scenario.route.curve
+    on_asphalt = [
+        scenario.road_map.drivable(*curve.pose(scenario.start_s + ahead)[:2])
+        for ahead in np.arange(0.0, 250.0, 5.0)
+    ]
+    end = on_asphalt.index(False)
+    assert 100.0 < 5.0 * end < 180.0
+    assert not any(on_asphalt[end:])
+    left = [curve.pose(scenario.start_s + ahead, LANE_M)[:2] for ahead in (0.0, 250.0)]
+    assert all(scenario.road_map.drivable(*point) for point in left)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -15,6 +15,7 @@ from avvla.world.traffic import (
     MAX_ACCELERATION,
     SAFE_BRAKING,
     STANDSTILL_GAP_M,
+    Event,
     Vehicle,
     advance,
     follow,
@@ -60,7 +61,7 @@ def test_a_column_stops_behind_a_stopped_leader_without_touching(
         s = column[-1].rear - room - 3.6
         column.append(vehicle(s, speed=speed, wished=14.0))
     for tick in range(900):
-        column = advance(column, FAR_AWAY, 1, 0.1)
+        column = advance(column, FAR_AWAY, 1, 0.0, 0.1)
         for ahead, behind in itertools.pairwise(column):
             assert ahead.rear - behind.front > 0.0
             assert behind.speed >= 0.0
@@ -72,7 +73,7 @@ def test_a_column_stops_behind_a_stopped_leader_without_touching(
 
 def test_the_ego_is_a_leader_too() -> None:
     behind, ego = vehicle(0.0, speed=12.0), vehicle(12.0, speed=0.0)
-    (moved,) = advance([behind], ego, 2, 0.1)
+    (moved,) = advance([behind], ego, 2, 0.0, 0.1)
     assert moved.speed == pytest.approx(12.0 - HARDEST_BRAKING * 0.1)
 
 
@@ -93,7 +94,7 @@ def test_mobil_changes_only_into_safe_gaps(
 ) -> None:
     changer = vehicle(0.0, lane, speed, 14.0, changes_lane=True)
     around = [vehicle(s, k, v, max(v, 1.0)) for k, s, v in others]
-    (moved, *_) = advance([changer, *around], FAR_AWAY, 3, 0.1)
+    (moved, *_) = advance([changer, *around], FAR_AWAY, 3, 0.0, 0.1)
     assert 0 <= moved.lane < 3
     assert abs(moved.lane - lane) <= 1
     if moved.lane == lane:
@@ -117,7 +118,7 @@ def test_a_slow_leader_is_overtaken_where_the_next_lane_is_free() -> None:
     vehicles = [changer, vehicle(30.0, 0, 5.0, 5.0)]
     offsets = []
     for _ in range(60):
-        vehicles = advance(vehicles, FAR_AWAY, 2, 0.1)
+        vehicles = advance(vehicles, FAR_AWAY, 2, 0.0, 0.1)
         offsets.append(vehicles[0].offset)
     assert vehicles[0].lane == 1
     assert offsets[-1] == pytest.approx(LANE_M)
@@ -128,7 +129,7 @@ def test_a_slow_leader_is_overtaken_where_the_next_lane_is_free() -> None:
 def test_who_does_not_change_lanes_stays_behind() -> None:
     vehicles = [vehicle(0.0, 0, 12.0, 13.0), vehicle(30.0, 0, 5.0, 5.0)]
     for _ in range(60):
-        vehicles = advance(vehicles, FAR_AWAY, 2, 0.1)
+        vehicles = advance(vehicles, FAR_AWAY, 2, 0.0, 0.1)
     assert vehicles[0].lane == 0
     assert follow(vehicles[0], 0, vehicles) < 0.5
 
@@ -151,7 +152,7 @@ def test_traffic_that_starts_apart_never_overlaps(
     ]
     assume(len(vehicles) > 1)
     for _ in range(250):
-        vehicles = advance(vehicles, FAR_AWAY, 3, 0.1)
+        vehicles = advance(vehicles, FAR_AWAY, 3, 0.0, 0.1)
         for i, one in enumerate(vehicles):
             for other in vehicles[:i]:
                 apart = max(one.rear - other.front, other.rear - one.front)
@@ -172,4 +173,25 @@ def test_not_even_a_crawling_follower_is_cut_off_closely(gap: float, lane: int) 
     changer = vehicle(0.0, 0, 5.0, 13.0, changes_lane=True)
     follower = vehicle(changer.rear - gap - 3.6, 1, 0.0, 1.0)
     slow = vehicle(12.0, 0, 1.0, 1.0)
-    assert advance([changer, follower, slow], FAR_AWAY, 2, 0.1)[0].lane == lane
+    assert advance([changer, follower, slow], FAR_AWAY, 2, 0.0, 0.1)[0].lane == lane
+
+
+def test_a_vehicle_does_its_events_in_their_turn() -> None:
+    told = Vehicle(
+        0.0, 0, 0.0, 10.0, 10.0, events=(Event(0.5, 1, 10.0), Event(1.0, 1, 0.0, braking=2.0))
+    )
+    moved = [told]
+    for tick in range(80):
+        moved += advance([moved[-1]], FAR_AWAY, 2, tick * 0.1, 0.1)
+    assert [one.lane for one in moved[:8]] == [0] * 6 + [1] * 2
+    assert moved[10].speed == pytest.approx(10.0)
+    assert moved[12].speed == pytest.approx(10.0 - 2 * 0.2)
+    assert moved[-1].speed == pytest.approx(0.0, abs=0.2)
+    assert moved[-1].offset == pytest.approx(LANE_M, abs=0.3)
+    assert moved[-1].events == ()
+
+
+def test_an_event_at_a_tick_is_not_a_tick_late() -> None:
+    told = Vehicle(0.0, 0, 0.0, 10.0, 10.0, events=(Event(0.3, 1, 10.0),))
+    time_s = 0.1 + 0.2 - 1e-9
+    assert advance([told], FAR_AWAY, 2, time_s, 0.1)[0].lane == 1

@@ -84,7 +84,10 @@ def profile(plan: Array, *, corrected: bool = False) -> tuple[Array, Array]:
 
 
 def track(start: Array, plan: Array, *, corrected: bool = False) -> Array:
-    """(P, 41, 11) states of a vehicle that begins at `start` (11,) and tracks plans (P, 41, 3)."""
+    """(P, 41, 11) states of a vehicle that begins at `start` and tracks plans (P, 41, 3).
+
+    `start` is (11,) for all, or (P, 11).
+    """
     speed, curvature = profile(plan, corrected=corrected)
     states = np.empty((len(plan), STEPS + 1, 11))
     states[:, 0] = start
