@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from lerobot.utils.constants import OBS_STATE
+from numpy.typing import NDArray
+from torch import Tensor
 
 from avvla.errors import UserError
 from avvla.features import IMAGE
 from avvla.policy.checkpoint import load_checkpoint
+from avvla.policy.chunking import weights
 from avvla.policy.inference import InferenceEngine
 from avvla.policy.interface import BLIND_GREY, Observation, Plan
 from avvla.policy.modeling_field_agent import physical_plan
+from avvla.policy.processor_field_agent import to_network_units
 
 
 class FieldAgent:
@@ -55,8 +61,33 @@ class FieldAgent:
         Raises:
             UserError: the image's size is not the checkpoint's.
         """
-        # A flow from zero is deterministic and drives best.
-        return self._flow(observation, None)
+        return self._physical(observation, lambda batch, noise: self._actions(batch, noise))
+
+    def continued(
+        self, observation: Observation, left: NDArray[np.float64], delay: int, horizon: int
+    ) -> Plan:
+        """Plans that begin as those before them go on; see `avvla.policy.chunking`.
+
+        Args:
+            observation: as in `plan`.
+            left: (B, K, 2) their actions from the observation's time on, K of 1 or more.
+            delay: steps that are driven before this plan is there; they are kept.
+            horizon: steps after which nothing of the plans before binds.
+
+        Raises:
+            UserError: the image's size is not the checkpoint's.
+        """
+        config = self._config
+        known = min(left.shape[1], config.chunk_size)
+        before = to_network_units(torch.from_numpy(left[:, :known]).float(), config.scales)
+        padded = torch.nn.functional.pad(before, (0, 0, 0, config.chunk_size - known))
+        weight = weights(min(delay, known), min(horizon, known), config.chunk_size)
+
+        def flow(batch: dict[str, Any], noise: Tensor) -> Tensor:
+            bound = padded.to(noise), weight.to(noise)
+            return self._engine.continued(batch, noise, self._flow_steps, *bound)
+
+        return self._physical(observation, flow)
 
     def sample(self, observation: Observation, seed: int) -> Plan:
         """Plans drawn from what the agent holds for likely, from noise of this seed.
@@ -64,9 +95,20 @@ class FieldAgent:
         Raises:
             UserError: the image's size is not the checkpoint's.
         """
-        return self._flow(observation, torch.Generator().manual_seed(seed))
+        draw = torch.Generator().manual_seed(seed)
 
-    def _flow(self, observation: Observation, draw: torch.Generator | None) -> Plan:
+        def flow(batch: dict[str, Any], noise: Tensor) -> Tensor:
+            return self._actions(batch, torch.randn(noise.shape, generator=draw).to(noise))
+
+        return self._physical(observation, flow)
+
+    def _actions(self, batch: dict[str, Any], noise: Tensor) -> Tensor:
+        return self._engine.actions(batch, noise, self._flow_steps)
+
+    def _physical(
+        self, observation: Observation, flow: Callable[[dict[str, Any], Tensor], Tensor]
+    ) -> Plan:
+        """The plan of a flow, which is given the batch and zeros to begin with."""
         size = observation.image.shape[1]
         if size != self.image_size:
             raise UserError(
@@ -84,6 +126,6 @@ class FieldAgent:
         )
         seen, config = batch[OBS_STATE], self._config
         shape = (len(seen), config.chunk_size, config.max_action_dim)
-        noise = torch.zeros(shape) if draw is None else torch.randn(shape, generator=draw)
-        noise = noise.to(seen)
-        return physical_plan(self._engine.actions(batch, noise, self._flow_steps), seen, config)
+        # A flow from zero is deterministic and drives best.
+        actions = flow(batch, seen.new_zeros(shape))
+        return physical_plan(actions, seen, config)

@@ -23,6 +23,7 @@ from lerobot.utils.constants import (
 from torch import Tensor, nn
 
 from avvla.errors import UserError
+from avvla.policy.chunking import guided
 from avvla.policy.fused_flow import Flow, Prefix
 from avvla.policy.fused_layers import Heads
 from avvla.policy.fused_prefix import Encoder, Inputs, sides
@@ -92,6 +93,30 @@ class InferenceEngine(nn.Module):
         actions = self._run(self.inputs(batch), noise, self.biases(steps))
         # A copy: the next replay of a CUDA graph writes over its output.
         return actions[..., : self.config.action_feature.shape[0]].clone()
+
+    @torch.inference_mode()
+    def continued(
+        self, batch: Mapping[str, Any], noise: Tensor, steps: int, left: Tensor, weight: Tensor
+    ) -> Tensor:
+        """Actions that go on as the plan before does; never compiled.
+
+        Args:
+            batch: as in `actions`.
+            noise: as in `actions`.
+            steps: as in `actions`.
+            left: (B, T, action width) what is left of that plan, in network units.
+            weight: (T,) how much each of its steps binds, of `avvla.policy.chunking.weights`.
+
+        Returns:
+            As `actions`.
+
+        Raises:
+            UserError: see `actions`.
+        """
+        known = pad_vector(left, self.config.max_action_dim)
+        prefix = self.encode(self.inputs(batch))
+        actions = guided(self.flow, noise, self.biases(steps), prefix, known, weight)
+        return actions[..., : left.shape[-1]]
 
     def sample(self, inputs: Inputs, noise: Tensor, biases: Tensor) -> Tensor:
         """(B, T, max_action_dim) of `inputs`, by one Euler step for each of `biases`."""

@@ -1,25 +1,16 @@
 import numpy as np
 import pytest
 import torch
+from policy_factory import observation
 
 from avvla.errors import UserError
 from avvla.policy.checkpoint import processors_of, save_checkpoint
 from avvla.policy.configuration_field_agent import read_config
 from avvla.policy.driver import FieldAgent
-from avvla.policy.interface import Observation, Policy
+from avvla.policy.interface import Policy
 from avvla.policy.modeling_field_agent import FieldAgentPolicy
 
 SIZE = 64
-
-
-def observation(seed: int, batch: int = 3, size: int = SIZE) -> Observation:
-    draw = np.random.default_rng(seed)
-    return Observation(
-        image=draw.integers(0, 256, (batch, size, size, 3), np.uint8),
-        speed_mps=np.linspace(3, 12, batch),
-        heading_change_rad=np.linspace(-0.2, 0.2, batch),
-        command=("Follow the lane", "Turn left", "Stop")[:batch],
-    )
 
 
 def test_plan_is_the_policys_of_the_scaled_image(checkpoint, agent):
