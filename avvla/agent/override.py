@@ -31,7 +31,7 @@ from avvla.agent.motion import AT_ORIGIN, STANDSTILL, Action, Body, State, Surro
 
 GENTLE = -2.5
 """Acceleration without a plan [m/s^2]."""
-LOOK_M, STANDOFF_M, EDGE_M, NEAR_M = 60.0, 2.0, 0.5, 1.0
+LOOK_M, STANDOFF_M, EDGE_M, NEAR_M = 60.0, 2.0, 0.5, 0.7
 ONSET, RELEASE, RELEASE_TICKS = 1.5, 0.8, 5
 SHARES = (0.25, 0.5, 0.75, 1.0)
 STANDING, SLOWEST = 0.05, 1.0
@@ -162,7 +162,9 @@ def needed_braking(state: State, plan: Array, around: Surroundings, body: Body) 
 
 
 def _braking(closing: float, way: float) -> float:
-    return closing**2 / (2.0 * max(way, NEAR_M))
+    """w^2 / 2d, and no less than GENTLE where nothing is left of the way."""
+    least = -GENTLE if way <= 0.0 and closing > STANDING else 0.0
+    return max(closing**2 / (2.0 * max(way, NEAR_M)), least)
 
 
 def _path(state: State, plan: Array) -> Array:
