@@ -1,7 +1,8 @@
 """Closed-loop drives in the embedded world.
 
-Every family is driven on roads that no recording uses. A family's drives run in step, so that the
-policy plans for all of them in one batch; a plan's first actions are driven until the next plan.
+Every family is driven on roads that no recording uses, by the agent's own loop on a virtual clock
+(`avvla.agent.virtual`). A family's drives run in step, so that the policy plans for all of them in
+one batch; a plan's first actions are driven until the next plan.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avvla.actions.unicycle import DT_S
+from avvla.agent import virtual
+from avvla.agent.loop import Loop, Settings
+from avvla.agent.place import EmbeddedPlace
 from avvla.config import Build, Evaluate, Synthetic
 from avvla.evaluation import plan_scores
 from avvla.evaluation.drive import SCORES, Drive, road_key
 from avvla.evaluation.judges import HALF_LANE_M, judged
 from avvla.evaluation.plan_scores import Moment
-from avvla.physical_ai.camera import Crop, square_crop
-from avvla.policy.interface import Observation, Policy
+from avvla.physical_ai.camera import Crop
+from avvla.policy.interface import Policy
 from avvla.world.embedded import EmbeddedWorld
 from avvla.world.recording import synthetic_camera
 from avvla.world.road_map import LANE_M
@@ -52,57 +56,42 @@ def drive_family(
     """
     camera = synthetic_camera(synthetic)
     crop = Crop.of(build)
-    worlds = []
+    places = []
     for seed in seeds:
         world = EmbeddedWorld(camera, synthetic.randomisation)
         world.reset(draw_scenario(family, *road_key(seed)), *road_key(seed))
-        worlds.append(world)
-    every = round(evaluate.pdm_every_s / DT_S / evaluate.replan_ticks) if scored else 0
-    traces = [_Trace(every, evaluate.replan_ticks * DT_S) for _ in seeds]
+        places.append(EmbeddedPlace(world, crop, build.image_size))
+    replan_s = evaluate.replan_ticks * DT_S
+    every = round(evaluate.pdm_every_s / replan_s) if scored else 0
+    traces = [_Trace(place.world, every, replan_s) for place in places]
+    # The policy alone is judged: free plans, and nothing between them and the vehicle.
+    settings = Settings(replan_s=replan_s, chunking=False, override=False)
     duration = evaluate.duration_s if family.startswith("lane_keeping") else MANOEUVRE_S
-    plans: NDArray[np.float64] = np.zeros((len(seeds), 1, 2))
-    for tick in range(round(duration / DT_S)):
-        active = [i for i, world in enumerate(worlds) if not _over(world)]
-        if not active:
-            break
-        phase = tick % evaluate.replan_ticks
-        if phase == 0:
-            views = [worlds[i].observe() for i in active]
-            observation = Observation(
-                image=np.stack(
-                    [square_crop(view.frame, camera, crop, build.image_size) for view in views]
-                ),
-                speed_mps=np.array([view.speed_mps for view in views]),
-                heading_change_rad=np.array([view.heading_change_rad for view in views]),
-                command=tuple(view.command for view in views),
-            )
-            action = policy.plan(observation).action
-            plans = np.zeros((len(seeds), *action.shape[1:]))
-            plans[active] = action
-            for i in active:
-                traces[i].planned(worlds[i], plans[i])
-        for i in active:
-            traces[i].add(worlds[i])
-            worlds[i].step(float(plans[i, phase, 0]), float(plans[i, phase, 1]))
+    virtual.run(
+        places,
+        [Loop(settings) for _ in seeds],
+        policy,
+        round(duration / DT_S),
+        note=lambda index, tick: traces[index].add(),
+        noted=lambda index, plan: traces[index].planned(plan.action[0]),
+    )
     return [
-        judged(trace.drive(family, seed, world), world.scenario)
-        for trace, seed, world in zip(traces, seeds, worlds, strict=True)
+        judged(trace.drive(family, seed), trace.world.scenario)
+        for trace, seed in zip(traces, seeds, strict=True)
     ]
-
-
-def _over(world: EmbeddedWorld) -> bool:
-    return world.collided or world.off_road or world.finished
 
 
 class _Trace:
     """What is noted of a drive while it lasts.
 
     Args:
+        world: where it is.
         every: plans of which the first is scored; 0: none.
         gap_s: between two plans.
     """
 
-    def __init__(self, every: int, gap_s: float) -> None:
+    def __init__(self, world: EmbeddedWorld, every: int, gap_s: float) -> None:
+        self.world = world
         self._every, self._gap_s = every, gap_s
         self._states: list[tuple[float, ...]] = []
         self._road: list[tuple[float, ...]] = []
@@ -111,8 +100,9 @@ class _Trace:
         self._due: Moment | None = None
         self._scores: list[dict[str, float]] = []
 
-    def planned(self, world: EmbeddedWorld, action: NDArray[np.float64]) -> None:
+    def planned(self, action: NDArray[np.float64]) -> None:
         """Score every so manyth plan, with the help of the one after it."""
+        world = self.world
         if self._every and plan_scores.on_the_map(world):
             first = self._plans % self._every == 0
             if first or self._due is not None:
@@ -127,13 +117,17 @@ class _Trace:
             self._scores.append(plan_scores.score(self._due, near, self._gap_s))
         self._due = None
 
-    def add(self, world: EmbeddedWorld) -> None:
+    def add(self) -> None:
+        """Note where the world is."""
+        world = self.world
         self._states.append((world.x, world.y, world.yaw, world.speed))
         self._road.append((world.s, world.lateral, world.target_lane * LANE_M))
         self._commands.append(world.command)
 
-    def drive(self, family: str, seed: int, world: EmbeddedWorld) -> Drive:
-        self.add(world)
+    def drive(self, family: str, seed: int) -> Drive:
+        """The drive, over."""
+        self.add()
+        world = self.world
         self._score(None)
         ego = world.as_vehicle()
         ahead = [

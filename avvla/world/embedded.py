@@ -83,6 +83,12 @@ class EmbeddedWorld:
         return float(self._state[3])
 
     @property
+    def heading_change(self) -> float:
+        """Heading now relative to HISTORY_S ago, left positive [rad]."""
+        back = round(HISTORY_S / DT_S)
+        return self.yaw - self._headings[max(len(self._headings) - 1 - back, 0)]
+
+    @property
     def finished(self) -> bool:
         """Whether the route's end is near, where the map ends too."""
         return self.s > self.scenario.route.curve.length - 15.0
@@ -91,10 +97,8 @@ class EmbeddedWorld:
         """The front camera's frame and the ego state, with the randomisation's sensor noise."""
         spread = self._widths.speed_noise if self._widths else 0.0
         measured = self.speed * (1.0 + spread * float(self._rng.standard_normal()))
-        back = round(HISTORY_S / DT_S)
-        earlier = self._headings[max(len(self._headings) - 1 - back, 0)]
         frame = self.render()
-        return View(frame, measured, self.yaw - earlier, self.command)
+        return View(frame, measured, self.heading_change, self.command)
 
     def render(self) -> NDArray[np.uint8]:
         """The front camera's frame (H, W, 3) uint8 RGB."""
