@@ -127,6 +127,11 @@ def device() -> str:
     return os.environ.get("AVVLA_DEVICE", "cpu")
 
 
+def commander_token() -> str:
+    """Token for the Commander's chat API: `$AVVLA_COMMANDER_TOKEN`, else none."""
+    return os.environ.get("AVVLA_COMMANDER_TOKEN", "")
+
+
 def _folder(variable: str, name: str) -> Path:
     given = _absolute(variable)
     if given is None:

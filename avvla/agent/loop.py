@@ -32,7 +32,8 @@ GRACE_S = 0.5
 """After the start, for the first plan to come; until then nothing is changed."""
 DELAYS = 10
 JUMP_S = 1.0
-EPSILON_S = 1e-6
+EPSILON_S, HALF_TICK_S = 1e-6, DT_S / 2
+"""Tolerances: of sums of tenths, and of ticks on a wall clock."""
 
 Array = NDArray[np.float64]
 
@@ -140,7 +141,7 @@ class Loop:
     def due(self, now_s: float) -> bool:
         """Whether an observation made now would be planned from."""
         waits = self._asked is not None
-        return not waits and now_s - self._planned_from >= self._settings.replan_s - EPSILON_S
+        return not waits and now_s - self._planned_from >= self._settings.replan_s - HALF_TICK_S
 
     def see(self, seen: Seen) -> None:
         """An observation came."""
@@ -159,7 +160,7 @@ class Loop:
         seen = self._senses.newest
         if self._asked is not None or seen is None:
             return None
-        if seen.time_s - self._planned_from < self._settings.replan_s - EPSILON_S:
+        if seen.time_s - self._planned_from < self._settings.replan_s - HALF_TICK_S:
             return None
         if now_s - seen.time_s > STALE_S:
             return None

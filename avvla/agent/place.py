@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -127,3 +128,40 @@ def drivable(road_map: RoadMap) -> shapely.Geometry:
 def _pieces(count: int) -> list[slice]:
     """Short parts of a strip: those of a ring do not touch themselves."""
     return [slice(begin, begin + 13) for begin in range(0, count - 1, 12)]
+
+
+class Tour:
+    """One road after the other, for drives longer than a road.
+
+    Args:
+        road: makes the place of the n-th road.
+    """
+
+    over = False
+
+    def __init__(self, road: Callable[[int], EmbeddedPlace]) -> None:
+        self._road, self.roads = road, 1
+        self._place = road(0)
+
+    def look(self, now_s: float) -> Seen:
+        """On the present road."""
+        return self._place.look(now_s)
+
+    def state(self) -> State:
+        """On the present road."""
+        return self._place.state()
+
+    def around(self) -> Surroundings:
+        """On the present road."""
+        return self._place.around()
+
+    def situation(self, recent: tuple[str, ...]) -> Situation:
+        """On the present road."""
+        return self._place.situation(recent)
+
+    def step(self, action: Action) -> None:
+        """Drive an action for a tick; a road that is over is followed by the next."""
+        self._place.step(action)
+        if self._place.over:
+            self._place = self._road(self.roads)
+            self.roads += 1

@@ -9,10 +9,18 @@ from avvla.errors import UserError
 
 DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf5")]
 LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
-MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"]]
+MORE = [
+    ["policy"],
+    ["policy", "import-base"],
+    ["pdm"],
+    ["pdm", "score"],
+    ["agent"],
+    ["agent", "run"],
+]
 COMMANDS = [
     *[["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS],
     *MORE,
+    *AGENT,
 ]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
 

@@ -1,0 +1,202 @@
+"""`avvla agent`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avvla.cli.command import add_command, add_group
+from avvla.errors import UserError
+
+if TYPE_CHECKING:
+    from avvla.agent.commander import Commander
+    from avvla.agent.place import Tour
+    from avvla.cli.command import Group
+    from avvla.config import Params
+    from avvla.policy.interface import Policy
+
+COMMANDERS = ("given", "fixed", "vlm")
+
+
+def add(top: Group) -> None:
+    """The group."""
+    agent = add_group(top, "agent", "the Field Agent in real time, under a Commander")
+    run = add_command(
+        agent,
+        "run",
+        "drive in a world: a Commander of 1 Hz, an agent of 10 Hz, the safety override",
+        _run,
+    )
+    run.add_argument(
+        "--world", choices=("embedded",), default="embedded", help="where (default: %(default)s)"
+    )
+    run.add_argument(
+        "--family",
+        default="lane_keeping",
+        help="of the embedded world's scenarios (default: %(default)s)",
+    )
+    run.add_argument("--road", type=int, default=0, metavar="N", help="the first road (default: 0)")
+    run.add_argument(
+        "--checkpoint",
+        type=Path,
+        default=Path("models/field_agent"),
+        metavar="DIR",
+        help="the Field Agent (default: %(default)s)",
+    )
+    run.add_argument(
+        "--policy",
+        choices=("field_agent", "constant_velocity"),
+        default="field_agent",
+        help="who plans (default: %(default)s)",
+    )
+    run.add_argument(
+        "--commander",
+        choices=COMMANDERS,
+        default="given",
+        help="who commands: the world's scenario, a fixed text, or a vision-language model behind a"
+        " chat API (default: %(default)s)",
+    )
+    run.add_argument("--command", default="Follow the lane", help="of the fixed Commander")
+    run.add_argument("--url", metavar="URL", help="of the chat API, up to /v1")
+    run.add_argument("--model", metavar="NAME", help="of the chat API")
+    run.add_argument(
+        "--command-every",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="between two questions to the Commander (default: 1.0)",
+    )
+    run.add_argument(
+        "--clock",
+        choices=("wall", "virtual"),
+        default="wall",
+        help="real time, or simulated with a given latency (default: %(default)s)",
+    )
+    run.add_argument(
+        "--latency-ms", type=float, default=0.0, metavar="MS", help="of a plan, virtual clock only"
+    )
+    run.add_argument(
+        "--duration", type=float, default=20.0, metavar="S", help="of the drive (default: 20)"
+    )
+    run.add_argument("--no-override", action="store_true", help="drive the plan as it is")
+    run.add_argument("--live", action="store_true", help="show it in the terminal")
+    run.add_argument("--output", type=Path, metavar="FILE", help="record of all ticks (Parquet)")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from avvla.agent import telemetry, virtual, wall
+    from avvla.agent.loop import Loop, Settings
+    from avvla.params import load_params
+
+    for name in ("duration", "command_every"):
+        if not getattr(arguments, name) > 0:
+            option = name.replace("_", "-")
+            raise UserError(f"--{option} is {getattr(arguments, name):g}, expected more than 0 s")
+    if not 0 <= arguments.latency_ms < float("inf"):
+        raise UserError(f"--latency-ms is {arguments.latency_ms:g}, expected 0 ms or more")
+    if arguments.latency_ms and arguments.clock == "wall":
+        raise UserError("--latency-ms is for --clock virtual: the wall clock measures its own")
+    params = load_params()
+    commander = _commander(arguments)
+    policy, image_size = _policy(arguments, params)
+    place = _tour(arguments, params, image_size)
+    loop = Loop(Settings(override=not arguments.no_override))
+    recorder = telemetry.Recorder(arguments.output)
+    ticks = round(arguments.duration * 10)
+    seen = []
+
+    def note(tick: Any) -> None:
+        seen.append(tick)
+        recorder.note(tick)
+        if shown is not None:
+            shown.update(_view(recorder))
+
+    shown = _live() if arguments.live else None
+    try:
+        if shown is not None:
+            shown.start()
+        if arguments.clock == "wall":
+            kept = wall.run(
+                place, loop, policy, commander, ticks,
+                command_every_s=arguments.command_every, note=note,
+            )  # fmt: skip
+            timing = f"{kept.late} of {kept.ticks} ticks late, worst {kept.worst_s * 1e3:.1f} ms"
+        else:
+            times = virtual.Times(lambda tick: arguments.latency_ms / 1e3, arguments.command_every)
+            virtual.run(
+                [place], [loop], policy, ticks, times=times, commanders=[commander],
+                note=lambda index, tick: note(tick),
+            )  # fmt: skip
+            timing = f"virtual clock, {arguments.latency_ms:g} ms a plan"
+    finally:
+        if shown is not None:
+            shown.stop()
+        recorder.save()
+    for name, value in telemetry.summary(seen).items():
+        print(f"{name.replace('_', ' ')}: {value:g}")
+    print(f"roads: {place.roads}\n{timing}")
+    return 0
+
+
+def _commander(arguments: argparse.Namespace) -> Commander:
+    from avvla import host
+    from avvla.agent.chat import Chat
+    from avvla.agent.commander import Fixed, Given
+    from avvla.labels.taxonomy import command
+
+    if arguments.commander == "fixed":
+        return Fixed(command(arguments.command).text)
+    if arguments.commander == "vlm":
+        if not arguments.url or not arguments.model:
+            raise UserError("--commander vlm needs --url and --model: say where which model is")
+        return Chat(arguments.url, arguments.model, host.commander_token())
+    return Given()
+
+
+def _policy(arguments: argparse.Namespace, params: Params) -> tuple[Policy, int]:
+    if arguments.policy == "constant_velocity":
+        from avvla.policy.interface import ConstantVelocity
+
+        return ConstantVelocity(), params.build.image_size
+    import torch
+
+    from avvla import host
+    from avvla.policy.driver import FieldAgent
+
+    torch.set_num_threads(1)
+    agent = FieldAgent(arguments.checkpoint, host.device())
+    return agent, agent.image_size
+
+
+def _tour(arguments: argparse.Namespace, params: Params, image_size: int) -> Tour:
+    from avvla.agent.place import EmbeddedPlace, Tour
+    from avvla.errors import one_of
+    from avvla.physical_ai.camera import Crop
+    from avvla.world.embedded import EmbeddedWorld
+    from avvla.world.recording import synthetic_camera
+    from avvla.world.scenario import FAMILIES, PLAYED_KEY, draw_scenario
+
+    family = one_of("--family", arguments.family, tuple(FAMILIES))
+    synthetic = params.dataset.synthetic
+    camera = synthetic_camera(synthetic)
+
+    def road(index: int) -> EmbeddedPlace:
+        key = PLAYED_KEY, arguments.road + index
+        world = EmbeddedWorld(camera, synthetic.randomisation)
+        world.reset(draw_scenario(family, *key), *key)
+        return EmbeddedPlace(world, Crop.of(params.build), image_size)
+
+    return Tour(road)
+
+
+def _live() -> Any:
+    from rich.live import Live
+
+    return Live(refresh_per_second=10)
+
+
+def _view(recorder: Any) -> Any:
+    from avvla.agent import live
+
+    return live.view(list(recorder.ring))

@@ -1,0 +1,58 @@
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from avvla import cli
+
+SMALL = {"dataset": {"synthetic": {"camera_width": 64, "camera_height": 36}}}
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(SMALL))
+
+
+def run(*options):
+    return cli.main(["agent", "run", "--policy", "constant_velocity", *options])
+
+
+def test_a_virtual_drive_is_recorded_the_same_each_time(capsys, tmp_path):
+    told = []
+    for name in ("a", "b"):
+        output = tmp_path / f"{name}.parquet"
+        options = ("--clock", "virtual", "--latency-ms", "100", "--duration", "3")
+        assert run(*options, "--output", str(output)) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert "ticks: 30" in told[0]
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    assert pq.read_table(tmp_path / "a.parquet").num_rows == 30
+
+
+def test_a_drive_in_real_time_with_a_view(capsys):
+    assert run("--duration", "0.5", "--live", "--commander", "fixed", "--command", "Stop") == 0
+    out = capsys.readouterr().out
+    assert "ticks: 5" in out
+    assert "of 5 ticks late" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--family", "nowhere"], "--family is 'nowhere', expected lane_keeping or"),
+        (["--duration", "0"], "--duration is 0, expected more than 0 s"),
+        (["--duration", "nan"], "--duration is nan, expected more than 0 s"),
+        (["--command-every", "-1"], "--command-every is -1, expected more than 0 s"),
+        (["--latency-ms", "50"], "--latency-ms is for --clock virtual"),
+        (["--clock", "virtual", "--latency-ms", "-1"], "--latency-ms is -1, expected 0 ms or more"),
+        (["--commander", "vlm"], "--commander vlm needs --url and --model"),
+        (["--commander", "fixed", "--command", "Turn lef"], "did you mean 'Turn left'?"),
+        (["--policy", "field_agent"], "config.json is missing"),
+    ],
+)
+def test_wrong_input_ends_in_one_line(options, told, capsys):
+    assert run(*options) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
