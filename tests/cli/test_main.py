@@ -9,14 +9,8 @@ from avvla.errors import UserError
 
 DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf5")]
 LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
-MORE = [
-    ["policy"],
-    ["policy", "import-base"],
-    ["pdm"],
-    ["pdm", "score"],
-    ["agent"],
-    ["agent", "run"],
-]
+MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"]]
+AGENT = [["agent"], ["agent", "run"]]
 COMMANDS = [
     *[["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS],
     *MORE,
