@@ -12,7 +12,7 @@ from avvla.dataset import split
 from avvla.dataset.episodes import of_robot
 from avvla.dataset.frames import load, load_motion
 from avvla.errors import UserError
-from avvla.evaluation import curves, open_loop, ride, suite
+from avvla.evaluation import curves, open_loop, ride, suite, timeline
 from avvla.evaluation.drivers import Drivers
 from avvla.evaluation.drives import save_drives
 from avvla.evaluation.examples import choose, save_examples
@@ -69,6 +69,7 @@ def evaluate(params: Params) -> None:
         drives,
     )
     save_drives(RESULTS / "drives.npz", drives)
+    timeline.record(drivers.agent(), params, RESULTS / "timeline.parquet")
     save_examples(RESULTS / "examples.npz", choose(samples, plans[AGENT].trajectory))
 
 

@@ -63,7 +63,7 @@ def drive_family(
         places.append(EmbeddedPlace(world, crop, build.image_size))
     replan_s = evaluate.replan_ticks * DT_S
     every = round(evaluate.pdm_every_s / replan_s) if scored else 0
-    traces = [_Trace(place.world, every, replan_s) for place in places]
+    traces = [Trace(place.world, every, replan_s) for place in places]
     # The policy alone is judged: free plans, and nothing between them and the vehicle.
     settings = Settings(replan_s=replan_s, chunking=False, override=False)
     duration = evaluate.duration_s if family.startswith("lane_keeping") else MANOEUVRE_S
@@ -81,7 +81,7 @@ def drive_family(
     ]
 
 
-class _Trace:
+class Trace:
     """What is noted of a drive while it lasts.
 
     Args:
@@ -90,7 +90,7 @@ class _Trace:
         gap_s: between two plans.
     """
 
-    def __init__(self, world: EmbeddedWorld, every: int, gap_s: float) -> None:
+    def __init__(self, world: EmbeddedWorld, every: int = 0, gap_s: float = 0.0) -> None:
         self.world = world
         self._every, self._gap_s = every, gap_s
         self._states: list[tuple[float, ...]] = []

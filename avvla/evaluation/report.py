@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from avvla.config import Params
 from avvla.errors import UserError
-from avvla.evaluation import pictures, replays, tables, verdict
+from avvla.evaluation import pictures, replays, tables, timeline, verdict
 from avvla.evaluation.charts import Line, line_chart
 from avvla.evaluation.drive import Drive
 from avvla.evaluation.drives import load_drives
@@ -111,6 +111,7 @@ def render(results: Path, params: Params, lock: Path) -> str:
             example_figure(example, params)
             for example in load_examples(results / "evaluate/examples.npz")
         ],
+        timeline=timeline_charts(results / "evaluate/timeline.parquet") if verdicts else [],
         families=drive_families(drives[AGENT], params) if verdicts else [],
         player=Markup((TEMPLATES / "replay.js").read_text()),
         data=[
@@ -135,6 +136,12 @@ def displacement_chart(path: Path) -> Markup:
         if driver in CHARTED
     ]
     return Markup(line_chart(lines, "time after t0 [s]", "distance [m]"))
+
+
+def timeline_charts(path: Path) -> list[Markup]:
+    """The strip of commands and interventions, then the charts below it."""
+    ticks = timeline.read(path)
+    return [Markup(timeline.strip(ticks)), *map(Markup, timeline.charts(ticks))]
 
 
 def training_charts(folder: Path) -> list[Markup]:

@@ -6,7 +6,7 @@ import pytest
 
 from avvla.actions.unicycle import rollout
 from avvla.config import Params
-from avvla.evaluation import curves, open_loop, ride, suite
+from avvla.evaluation import curves, open_loop, ride, suite, timeline
 from avvla.evaluation.closed_loop import drive_family
 from avvla.evaluation.drive import Drive
 from avvla.evaluation.drives import save_drives
@@ -78,7 +78,9 @@ def drives(params: Params) -> dict[str, list[Drive]]:
 
 
 @pytest.fixture
-def results(tmp_path: Path, samples: FewSamples, drives: dict[str, list[Drive]]) -> Path:
+def results(
+    tmp_path: Path, params: Params, samples: FewSamples, drives: dict[str, list[Drive]]
+) -> Path:
     """The results folder of the stages train and evaluate."""
     folder = tmp_path / "results"
     plan = open_loop.plans(ConstantVelocity(), samples)
@@ -95,6 +97,7 @@ def results(tmp_path: Path, samples: FewSamples, drives: dict[str, list[Drive]])
     write_metrics(folder / "evaluate/bands.json", open_loop.in_bands(errors, samples))
     curves.write(folder / "evaluate/plots", distances, drives)
     save_drives(folder / "evaluate/drives.npz", drives)
+    timeline.record(ConstantVelocity(), params, folder / "evaluate/timeline.parquet")
     save_examples(folder / "evaluate/examples.npz", choose(samples, plan.trajectory))
     write_metrics(folder / "train/metrics.json", {"steps": 20, "loss_flow": 0.5})
     loss = ("step", "loss_flow")

@@ -88,6 +88,7 @@ def test_without_a_closed_loop_its_sections_are_left_out(results, params):
         ("evaluate/drives.npz", "dvc repro evaluate"),
         ("evaluate/examples.npz", "dvc repro evaluate"),
         ("evaluate/plots/displacement.tsv", "dvc repro"),
+        ("evaluate/timeline.parquet", "dvc repro evaluate"),
     ],
 )
 def test_missing_results_end_in_one_line(render, results, missing, advice):

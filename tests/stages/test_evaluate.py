@@ -30,6 +30,7 @@ FILES = [
     "plots/blind.tsv",
     "plots/constant_velocity.tsv",
     "plots/displacement.tsv",
+    "timeline.parquet",
 ]
 
 
