@@ -62,7 +62,8 @@ def over_time(table: pd.DataFrame, distance_m: float = LARGEST_DISTANCE_M) -> pd
     Raises:
         UserError: a metric has a reduction that is not known, or no number as its value.
     """
-    how = dict(table.groupby("name")["time_aggregation"].first().items())
+    first = table.groupby("name")["time_aggregation"].first()
+    how = {str(name): str(reduction) for name, reduction in first.items()}
     for name, reduction in how.items():
         if reduction not in REDUCTIONS:
             raise UserError(
@@ -86,7 +87,7 @@ def over_time(table: pd.DataFrame, distance_m: float = LARGEST_DISTANCE_M) -> pd
     wide = _cut(wide, "offroad_or_collision", 0.0)
     wide = _cut(wide, "dist_to_gt_trajectory", np.nextafter(distance_m, 0))
     grouped = wide.groupby(level=ROLLOUT)
-    columns = {name: grouped[name].agg(how[name]) for name in wide.columns}
+    columns = {name: grouped[name].agg(how[str(name)]) for name in wide.columns}
     return pd.DataFrame(columns)
 
 

@@ -1,8 +1,8 @@
 """Scenes on this host: labels and artifacts from the hub, and the links that a run goes by.
 
-    <artifacts>/hub/...                               what has arrived, in the form of the hub's cache
-    <artifacts>/all-usdzs/<uuid>.usdz                 a whole artifact whose uuid was looked at
-    <artifacts>/scenesets/<set>/<uuid>.usdz           -> ../../all-usdzs/<uuid>.usdz
+    <artifacts>/hub/...                       what has arrived, in the form of the hub's cache
+    <artifacts>/all-usdzs/<uuid>.usdz         a whole artifact whose uuid was looked at
+    <artifacts>/scenesets/<set>/<uuid>.usdz   -> ../../all-usdzs/<uuid>.usdz
 
 <artifacts> is Alpasim's data/nre-artifacts, which its containers mount: so an artifact there is a
 file of the same file system (a hard link), never a link to a place outside.
@@ -48,7 +48,11 @@ def fetch_labels(made: Sequence[Artifact], root: Path) -> int:
     found = 0
     for revision in sorted({_revision(artifact) for artifact in made}):
         hub = _hub(revision)
-        folders = {Path(artifact.path).parent.as_posix() for artifact in made if artifact.revision == revision}
+        folders = {
+            Path(artifact.path).parent.as_posix()
+            for artifact in made
+            if artifact.revision == revision
+        }
         wanted = [
             entry
             for top in sorted({folder.rpartition("/")[0] for folder in folders})
@@ -132,7 +136,9 @@ def usdz(folder: Path, uuid: str) -> Path:
     return folder / "all-usdzs" / f"{uuid}.usdz"
 
 
-def link(made: Sequence[Artifact], known: Sequence[Artifact], folder: Path, name: str) -> list[Path]:
+def link(
+    made: Sequence[Artifact], known: Sequence[Artifact], folder: Path, name: str
+) -> list[Path]:
     """Link artifacts into the set `name`, which renderer and physics read; the links.
 
     `known` are the rows of the tables: a set may have one artifact of a scene only, else the

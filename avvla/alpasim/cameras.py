@@ -90,7 +90,7 @@ def _interval_us(frequency_hz: Any, where: str) -> int:
     fine = isinstance(frequency_hz, int | float) and not isinstance(frequency_hz, bool)
     if not fine or not math.isfinite(frequency_hz) or frequency_hz <= 0:
         raise UserError(f"{where} is {frequency_hz!r}, expected frames per second above 0")
-    interval_us = round(1e6 / frequency_hz)
+    interval_us = round(1e6 / float(frequency_hz))
     if not math.isclose(interval_us * frequency_hz, 1e6, rel_tol=1e-9):
         raise UserError(
             f"{where} is {frequency_hz}, whose interval is no whole number of microseconds: give"

@@ -1,7 +1,7 @@
 """The result of a run as metrics: each number with the version, the scenes and how it is counted.
 
-What an evaluation left differs by version: a table of the run and a summary (newest), a table of the
-run, or only metrics per time step, which are then aggregated here by the same rules.
+What an evaluation left differs by version: a table of the run and a summary (newest), a table of
+the run, or only metrics per time step, which are then aggregated here by the same rules.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SUMMARY = "aggregate/results-summary.json"
 TABLE = "aggregate/metrics_results.parquet"
 SCORES = {
     "scene_score": (
-        "mean over rollouts; 0 after a collision at fault or a departure from the road (and, in the"
-        " newest versions, from the corridor sideways), else the relative progress over 0.8, at most"
-        " 1; 1 where the recorded path is shorter than 5 m"
+        "mean over rollouts; 0 after a collision at fault or a departure from the road, else the"
+        " relative progress over 0.8, at most 1; 1 where the recorded path is shorter than 5 m;"
+        " `criteria` are the run's own words"
     ),
     "avg_dist_between_incidents_at_fault": (
         "kilometres driven per collision at fault or departure from the road; null without one"
@@ -80,7 +80,7 @@ def _of_run(run: Path) -> dict[str, tuple[float, float | None]]:
             raise UserError(f"{run / TABLE} cannot be read ({line:.200}): copy it again") from None
         if len(rows) != 1:
             raise UserError(f"{run / TABLE} has {len(rows)} rows, expected that of one run")
-        row: dict[str, Any] = rows.iloc[0].to_dict()
+        row = {str(name): value for name, value in rows.iloc[0].items()}
         return {
             name: (float(value), _number(row.get(f"{name}_std")))
             for name, value in sorted(row.items())
@@ -110,7 +110,7 @@ def _summary(run: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        found: Any = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as JSON ({error}): copy it again") from None
     version = found.get("schema_version") if isinstance(found, dict) else None
@@ -119,7 +119,7 @@ def _summary(run: Path) -> dict[str, Any]:
             f"{path} has the schema_version {version!r}, expected 1 with a list of rollouts: it is"
             " of a version of Alpasim that is not known here"
         )
-    return found
+    return dict(found)
 
 
 def _score(

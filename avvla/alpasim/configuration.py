@@ -137,7 +137,8 @@ def _network(document: Document, driver: str) -> Any:
         place = places[0] if places else CommentedMap()
         if not isinstance(place, CommentedMap):
             raise UserError(
-                f"{document.path}: driver.endpoints holds {place!r:.60}, expected address and managed"
+                f"{document.path}: driver.endpoints holds {place!r:.60}, expected address and"
+                " managed"
             )
         place.update({"address": driver, "managed": False})
         places[:1] = [place]
@@ -163,9 +164,9 @@ def _user(document: Document, wanted: Wanted, *, offsets: bool) -> Change:
         if wanted.steps is not None:
             made["n_sim_steps"] = wanted.steps
     endpoints = tree.get("endpoints")
-    if wanted.driver is not None and isinstance(endpoints, CommentedMap):
-        if "do_shutdown" in endpoints:
-            endpoints["do_shutdown"] = False
+    told = isinstance(endpoints, CommentedMap) and "do_shutdown" in endpoints
+    if wanted.driver is not None and told:
+        endpoints["do_shutdown"] = False
     if wanted.scenes is not None:
         _scenes(document, key, wanted.scenes)
     change = _edited(document, tree)

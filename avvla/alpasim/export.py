@@ -85,12 +85,15 @@ def export(log: Path, output: Path, *, video: bool) -> Exported:
 
 
 def _tables(file: BinaryIO, folder: Path) -> tuple[Exported, dict[str, list[Frame]]]:
-    done, frames, drive = Exported(), {}, 0
+    done, drive = Exported(), 0
+    frames: dict[str, list[Frame]] = {}
     entries = Log(file, (ACTOR_POSES, DRIVER_RETURN, CAMERA_IMAGE))
     size = os.fstat(file.fileno()).st_size
     with (
         _tables_in(folder, done) as tables,
-        tqdm(desc="tables", total=size, unit="B", unit_scale=True, leave=False, disable=None) as bar,
+        tqdm(
+            desc="tables", total=size, unit="B", unit_scale=True, leave=False, disable=None
+        ) as bar,
     ):
         try:
             for entry in entries:
@@ -129,8 +132,7 @@ class _Table:
     def flush(self) -> None:
         columns = list(zip(*self._rows, strict=True)) or [()] * len(self._schema)
         arrays = [
-            pa.array(column, kind)
-            for column, kind in zip(columns, self._schema.types, strict=True)
+            pa.array(column, kind) for column, kind in zip(columns, self._schema.types, strict=True)
         ]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._rows = []
@@ -142,9 +144,7 @@ class _Table:
 
 @contextmanager
 def _tables_in(folder: Path, done: Exported) -> Iterator[Mapping[str, _Table]]:
-    tables = {
-        name: _Table(folder / f"{name}.parquet", schema) for name, schema in _SCHEMAS.items()
-    }
+    tables = {name: _Table(folder / f"{name}.parquet", schema) for name, schema in _SCHEMAS.items()}
     yield tables
     for table in tables.values():
         table.close()

@@ -32,7 +32,9 @@ def read(path: Path) -> Labels:
     except RecursionError:
         found = None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON ({error}): remove it and fetch it again") from None
+        raise UserError(
+            f"{path} cannot be read as JSON ({error}): remove it and fetch it again"
+        ) from None
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no object of labels: remove it and fetch it again")
     labels: Labels = {}

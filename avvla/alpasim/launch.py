@@ -117,9 +117,7 @@ def _driver(folder: RunFolder, serve: Sequence[str] | None) -> Plan:
         return Plan((), (), (), ("avvla", "driver", "serve", *serve, *where), (), ())
     names = driver_services(folder.compose)[:1]
     if not names:
-        raise UserError(
-            f"{folder.path / COMPOSE} has no stock driver: serve ours with --policy"
-        )
+        raise UserError(f"{folder.path / COMPOSE} has no stock driver: serve ours with --policy")
     sim = "sim" if folder.layout.evaluation == "profiles" else None
     run = _compose(folder.path, sim, "up", "--no-deps", *names)
     return Plan((), (), (), run, (), _compose(folder.path, sim, "stop", *names))

@@ -13,4 +13,6 @@ def nearest(given: str, known: Sequence[str]) -> str:
     if close:
         return f": did you mean {by_lower[close[0]]!r}?"
     listed = ", ".join(sorted(set(known))[:8])
-    return f", expected {'one of ' if len(set(known)) > 1 else ''}{listed or 'none: there are none'}"
+    return (
+        f", expected {'one of ' if len(set(known)) > 1 else ''}{listed or 'none: there are none'}"
+    )

@@ -22,7 +22,7 @@ def of_run(run: Path) -> dict[tuple[str, str], dict[str, float]]:
     for name in EVALUATED:
         if (run / name).exists():
             return _rows(run / name)
-    found = {}
+    found: dict[tuple[str, str], dict[str, float]] = {}
     for path in sorted(run.glob(f"rollouts/*/*/{OWN}")):
         found |= _rows(path)
     return found
@@ -30,9 +30,14 @@ def of_run(run: Path) -> dict[tuple[str, str], dict[str, float]]:
 
 def _rows(path: Path) -> dict[tuple[str, str], dict[str, float]]:
     rollouts = aggregation.over_time(aggregation.read(path))
+    scenes, names = (
+        rollouts.index.get_level_values(level).astype(str) for level in aggregation.ROLLOUT[1:]
+    )
     return {
-        (str(scene), str(rollout)): {
+        key: {
             str(name): float(value) for name, value in sorted(row.items()) if math.isfinite(value)
         }
-        for (_, scene, rollout), row in rollouts.iterrows()
+        for key, row in zip(
+            zip(scenes, names, strict=True), rollouts.to_dict("records"), strict=True
+        )
     }

@@ -24,6 +24,8 @@ EVAL = "eval-config.yaml"
 METADATA = "run_metadata.yaml"
 WIZARD = "wizard-config.yaml"
 
+_SET = re.compile(r"scenesets/([0-9a-f]{32})/")
+
 Role = Literal["sim", "driver"]
 ROLES: tuple[Role, ...] = ("sim", "driver")
 
@@ -175,6 +177,22 @@ def user_key(document: Document) -> Literal["scenarios", "simulation_config"]:
         f"{document.path} has {'both' if keys else 'neither'} `scenarios` and `simulation_config`,"
         " expected one of them: write the folder again with the wizard"
     )
+
+
+def scene_set(folder: RunFolder) -> str:
+    """Name of the folder below scenesets/ that renderer and physics read.
+
+    Raises:
+        UserError: the compose file names none, or several.
+    """
+    lines = [made.command_line for made in folder.compose.services.values()]
+    found: list[str] = sorted({name for line in lines for name in _SET.findall(line)})
+    if len(found) != 1:
+        raise UserError(
+            f"{folder.path / COMPOSE} names the scene sets {', '.join(found) or 'none'}, expected"
+            " one in the commands of renderer and physics: write the folder again with the wizard"
+        )
+    return found[0]
 
 
 def driver_services(compose: Compose) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -39,9 +40,9 @@ def carry_out(folder: RunFolder, plan: Plan, timeout_s: float) -> None:
         if plan.start:
             _run(plan.start)
         for place in plan.ports:
-            _await(lambda place=place: driver_probe.connect(place, POLL_S), timeout_s)
+            _await(partial(driver_probe.connect, place, POLL_S), timeout_s)
         for place in plan.drivers:
-            answer = _await(lambda place=place: driver_probe.ask(place, 5.0), timeout_s)
+            answer = _await(partial(driver_probe.ask, place), timeout_s)
             print_line(f"driver {place}: {answer.version}, {answer.round_trip_ms:.2f} ms")
         _follow(plan.run, folder if plan.drivers else None)
         for command in plan.after:

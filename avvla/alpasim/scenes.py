@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avvla.errors import UserError
 from avvla.alpasim.nearest import nearest
+from avvla.errors import UserError
 
 REPOSITORY = "nvidia/PhysicalAI-Autonomous-Vehicles-NuRec"
 _COLUMNS = ("uuid", "scene_id", "nre_version_string", "path", "last_modified")
@@ -53,7 +53,9 @@ def read(paths: Iterable[Path]) -> list[Artifact]:
             place = Path(row["path"])
             if not all(values) or place.is_absolute() or ".." in place.parts:
                 raise UserError(f"{path}:{number} has {values}, expected a value in each column")
-            made = Artifact(*values, revision=row.get("hf_revision") or "")
+            uuid, scene_id, version, place_in_set, modified = values
+            revision = row.get("hf_revision") or ""
+            made = Artifact(uuid, scene_id, version, place_in_set, modified, revision)
             known = found.setdefault(made.uuid, made)
             # The same artifact in an older table, which has no revision.
             if not known.revision:
@@ -71,12 +73,12 @@ def suite(path: Path, name: str) -> list[tuple[str, str | None]]:
     known = sorted({row["test_suite_id"] for row in rows})
     if name not in known:
         raise UserError(f"{path} has no suite {name!r}{nearest(name, known)}")
-    return [(row["scene_id"], row.get("uuid") or None) for row in rows if row["test_suite_id"] == name]
+    return [
+        (row["scene_id"], row.get("uuid") or None) for row in rows if row["test_suite_id"] == name
+    ]
 
 
-def choose(
-    artifacts: Sequence[Artifact], scene: str, revision: str | None = None
-) -> Artifact:
+def choose(artifacts: Sequence[Artifact], scene: str, revision: str | None = None) -> Artifact:
     """The artifact of a scene, given as scene id, clip or uuid: the newest one, or of a release.
 
     Raises:

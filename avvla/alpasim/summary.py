@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -38,7 +39,7 @@ class Progress:
     problem: str = ""
     """Why reading stopped before the end of the file; empty if it did not."""
 
-    def advance(self, bar: tqdm[object] | None = None) -> None:
+    def advance(self, bar: tqdm[NoReturn] | None = None) -> None:
         """Read on to the end of the log as it is now; images are stepped over.
 
         Raises:

@@ -1,7 +1,7 @@
 """YAML files that are changed and keep their comments, their order and, if at all possible, bytes.
 
 A file is read twice: as a tree that is edited and written, and as plain values that are checked.
-YAML 1.2 by ruamel.yaml, because PyYAML drops comments. Nothing of a file makes an object of a class.
+YAML 1.2 by ruamel.yaml, because PyYAML drops comments. No tag of a file makes an object of a class.
 """
 
 from __future__ import annotations
