@@ -132,7 +132,7 @@ def _network(document: Document, driver: str) -> Any:
     if not isinstance(places, list):
         raise UserError(f"{document.path}: driver.{key} is {places!r:.60}, expected a list")
     if key == "addresses":
-        places[:1] = [driver]
+        _put_first(places, driver)
     else:
         place = places[0] if places else CommentedMap()
         if not isinstance(place, CommentedMap):
@@ -141,9 +141,18 @@ def _network(document: Document, driver: str) -> Any:
                 " managed"
             )
         place.update({"address": driver, "managed": False})
-        places[:1] = [place]
-    del places[1:]
+        _put_first(places, place)
     return document.tree
+
+
+def _put_first(places: CommentedSeq, place: Any) -> None:
+    """Make a list of this one; by its index, since a slice would lose the comments."""
+    while len(places) > 1:
+        places.pop()
+    if places:
+        places[0] = place
+    else:
+        places.append(place)
 
 
 def _user(document: Document, wanted: Wanted, *, offsets: bool) -> Change:
@@ -187,7 +196,13 @@ def _scenes(document: Document, key: str, scenes: tuple[str, ...]) -> None:
     if len(entries) == len(scenes) == 1 and isinstance(entries[0], CommentedMap):
         entries[0]["scene_id"] = scenes[0]
         return
-    entries[:] = [there.get(scene) or _of_scene(pattern, scene) for scene in scenes]
+    for number in reversed(range(len(entries))):
+        entry = entries[number]
+        if not isinstance(entry, CommentedMap) or entry.get("scene_id") not in scenes:
+            entries.pop(number)
+    for scene in scenes:
+        if scene not in there:
+            entries.append(_of_scene(pattern, scene))
 
 
 def _of_scene(pattern: CommentedMap, scene: str) -> CommentedMap:
@@ -201,8 +216,12 @@ def _driver(document: Document, names: tuple[str, ...] | None, port: int | None)
     tree = document.tree
     if names is not None:
         used = tree["inference"]["use_cameras"]
-        kept = [name for name in used if name in names]
-        used[:] = kept + [name for name in names if name not in kept]
+        for number in reversed(range(len(used))):
+            if used[number] not in names or used[number] in used[:number]:
+                used.pop(number)
+        for name in names:
+            if name not in used:
+                used.append(name)
     if port is not None:
         tree["port"] = port
     return _edited(document, tree)
