@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from avvla.alpasim import driver_probe
 from avvla.alpasim.launch import Command, Plan
+from avvla.alpasim.results import EVALUATED
 from avvla.alpasim.rollouts import FOLDERS, find
 from avvla.alpasim.run_folder import RunFolder
 from avvla.alpasim.summary import Progress
@@ -36,6 +37,12 @@ def carry_out(folder: RunFolder, plan: Plan, timeout_s: float) -> None:
     for command in (plan.start, plan.run):
         if command and shutil.which(command[0]) is None:
             raise UserError(f"{command[0]} is not on PATH: install it, or see --print")
+    evaluated = folder.path / EVALUATED[-1]
+    if plan.after and evaluated.exists():
+        raise UserError(
+            f"{evaluated} is there already, and Alpasim would skip the evaluation without a word:"
+            " move it away, or have the wizard write a new folder"
+        )
     with _stopped(plan.stop):
         if plan.start:
             _run(plan.start)
@@ -94,7 +101,9 @@ def _follow(command: Command, folder: RunFolder | None) -> None:
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(POLL_S)
                 _look(folder.path, seen, before)
-                bar.update(sum(progress.steps for progress in seen.values()) - bar.n)
+                done = sum(progress.steps for progress in seen.values())
+                bar.update(done - bar.n)
+            print_line(f"{done} of {steps_wanted(folder)} steps in {len(seen)} logs")
     _require(command, process.returncode)
 
 

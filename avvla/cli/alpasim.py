@@ -84,7 +84,7 @@ def _add_configure(alpasim: Group) -> None:
 
 
 def _run_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder (wizard.log_dir)")
+    parser.add_argument("folder", type=Path, metavar="RUN", help="run folder (wizard.log_dir)")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -98,7 +98,7 @@ def _configure(arguments: argparse.Namespace) -> int:
     from avvla.alpasim.configuration import Wanted, changes, write
     from avvla.alpasim.run_folder import RunFolder
 
-    folder = RunFolder(arguments.run)
+    folder = RunFolder(arguments.folder)
     wanted = Wanted(
         driver=arguments.driver_host,
         role=arguments.role,
@@ -111,7 +111,7 @@ def _configure(arguments: argparse.Namespace) -> int:
     return alpasim_scenes.show(
         changes(folder, wanted),
         write,
-        f"{arguments.run}: Alpasim {layout.image}, {layout.network} and {layout.user}",
+        f"{arguments.folder}: Alpasim {layout.image}, {layout.network} and {layout.user}",
         dry_run=arguments.dry_run,
     )
 
@@ -121,7 +121,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from avvla.alpasim.rules import check
     from avvla.alpasim.run_folder import RunFolder
 
-    folder = RunFolder(arguments.run)
+    folder = RunFolder(arguments.folder)
     found = check(folder, arguments.role)
     if arguments.other is not None:
         other = RunFolder(arguments.other)
@@ -137,7 +137,7 @@ def _check(arguments: argparse.Namespace) -> int:
     errors = sum(finding.severity == "error" for finding in found)
     layout = folder.layout
     print(
-        f"{arguments.run}: Alpasim {layout.image}, {layout.network} and {layout.user}:"
+        f"{arguments.folder}: Alpasim {layout.image}, {layout.network} and {layout.user}:"
         f" {errors} errors, {len(found) - errors} warnings"
     )
     return 1 if errors else 0
@@ -155,7 +155,7 @@ def _up(arguments: argparse.Namespace) -> int:
         serve = ["--policy", arguments.policy]
         if arguments.checkpoint is not None:
             serve += ["--checkpoint", str(arguments.checkpoint)]
-    folder = RunFolder(arguments.run)
+    folder = RunFolder(arguments.folder)
     made = plan(folder, arguments.role, serve)
     if arguments.print:
         print(*made.lines(), sep="\n")
@@ -166,7 +166,7 @@ def _up(arguments: argparse.Namespace) -> int:
     errors = [found for found in check(folder, arguments.role) if found.severity == "error"]
     if errors:
         print(*errors, sep="\n", file=sys.stderr)
-        raise UserError(f"{arguments.run} has {len(errors)} errors: correct them first")
+        raise UserError(f"{arguments.folder} has {len(errors)} errors: correct them first")
     carry_out(folder, made, arguments.timeout_s)
     return 0
 
@@ -175,7 +175,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     from avvla.alpasim.collection import collect
     from avvla.results import write_metrics
 
-    made = collect(arguments.run, arguments.suite)
+    made = collect(arguments.folder, arguments.suite)
     write_metrics(arguments.output, made)
     score, scenes = made["score"], made["scenes"]
     print(

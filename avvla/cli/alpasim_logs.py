@@ -34,13 +34,13 @@ def add(alpasim: Group) -> None:
 
 
 def _run_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder (wizard.log_dir)")
+    parser.add_argument("folder", type=Path, metavar="RUN", help="run folder (wizard.log_dir)")
 
 
 def _list(arguments: argparse.Namespace) -> int:
     from avvla.alpasim.rollouts import find
 
-    found = find(arguments.run)
+    found = find(arguments.folder)
     for rollout in found:
         print(f"{_state(rollout)} {rollout.bytes / 1e6:10.1f} MB  {rollout.folder}")
     done = sum(rollout.complete for rollout in found)
@@ -53,8 +53,8 @@ def _summary(arguments: argparse.Namespace) -> int:
     from avvla.alpasim.results import of_run
     from avvla.alpasim.rollouts import find
 
-    metrics = of_run(arguments.run)
-    rows = [_row(rollout, metrics) for rollout in find(arguments.run)]
+    metrics = of_run(arguments.folder)
+    rows = [_row(rollout, metrics) for rollout in find(arguments.folder)]
     if arguments.json:
         print(json.dumps(rows, indent=2, sort_keys=True))
         return 0
@@ -99,7 +99,7 @@ def _row(rollout: Rollout, metrics: dict[tuple[str, str], dict[str, float]]) -> 
 def _prune(arguments: argparse.Namespace) -> int:
     from avvla.alpasim.rollouts import find, incomplete, remove
 
-    found = incomplete(find(arguments.run))
+    found = incomplete(find(arguments.folder))
     for rollout in found:
         print(f"{rollout.bytes / 1e6:10.1f} MB  {rollout.folder}")
     size = sum(rollout.bytes for rollout in found)

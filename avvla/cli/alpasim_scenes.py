@@ -37,11 +37,11 @@ def add(alpasim: Group) -> None:
     _named(download)
     _artifacts(download)
     link = add_command(scenes, "link", "link scenes into the set that a run reads", _link)
-    link.add_argument("run", type=Path, metavar="RUN", help="run folder (wizard.log_dir)")
+    link.add_argument("folder", type=Path, metavar="RUN", help="run folder (wizard.log_dir)")
     _named(link)
     _artifacts(link)
     register = add_command(scenes, "register", "add scenes to a run", _register)
-    register.add_argument("run", type=Path, metavar="RUN", help="run folder (wizard.log_dir)")
+    register.add_argument("folder", type=Path, metavar="RUN", help="run folder (wizard.log_dir)")
     register.add_argument("scene", nargs="+", metavar="SCENE", help="scene id, as clipgt-...")
     register.add_argument("--dry-run", action="store_true", help="show the difference only")
 
@@ -167,7 +167,7 @@ def _link(arguments: argparse.Namespace) -> int:
 
     known = scenes.read(arguments.scenes)
     made = [scenes.choose(known, name, arguments.revision) for name in arguments.scene]
-    name = scene_set(RunFolder(arguments.run))
+    name = scene_set(RunFolder(arguments.folder))
     print(*artifacts.link(made, known, arguments.artifacts, name), sep="\n")
     return 0
 
@@ -176,8 +176,8 @@ def _register(arguments: argparse.Namespace) -> int:
     from avvla.alpasim.configuration import Wanted, changes, write
     from avvla.alpasim.run_folder import RunFolder
 
-    folder = RunFolder(arguments.run)
+    folder = RunFolder(arguments.folder)
     there = [scene for user in folder.users for scene in user.scene_ids if scene]
     wanted = tuple(dict.fromkeys([*there, *arguments.scene]))
     made = changes(folder, Wanted(scenes=wanted))
-    return show(made, write, str(arguments.run), dry_run=arguments.dry_run)
+    return show(made, write, str(arguments.folder), dry_run=arguments.dry_run)
