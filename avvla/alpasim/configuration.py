@@ -145,7 +145,7 @@ def _network(document: Document, driver: str) -> Any:
     return document.tree
 
 
-def _put_first(places: CommentedSeq, place: Any) -> None:
+def _put_first(places: list[Any], place: Any) -> None:
     """Make a list of this one; by its index, since a slice would lose the comments."""
     while len(places) > 1:
         places.pop()

@@ -140,7 +140,7 @@ def test_a_run_from_start_to_stop(run, old, docker, capfd):
 def test_nothing_begins_before_the_driver_answers(run, docker):
     said = docker()
     folder = point(run, "127.0.0.1:9")
-    with pytest.raises(UserError, match="nothing answers at 127.0.0.1:9"):
+    with pytest.raises(UserError, match=r"nothing answers at 127\.0\.0\.1:9"):
         running.carry_out(folder, plan(folder, "sim"), 0.1)
     assert not any("runtime-0" in line and "up" in line for line in said())
     assert "stop" in said()[-1]
