@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from avvla.alpasim import aggregation, results
 from avvla.alpasim.rollouts import FOLDERS, Rollout, find
-from avvla.alpasim.run_folder import EVAL, METADATA, WIZARD, RunFolder
+from avvla.alpasim.run_folder import METADATA, WIZARD, RunFolder
 from avvla.alpasim.yaml_file import read
 from avvla.errors import UserError
 
@@ -46,13 +46,17 @@ def collect(run: Path, suite: str | None = None) -> dict[str, Any]:
     """
     folder = RunFolder(run)
     summary, run_metrics = _summary(run), _of_run(run)
-    per_rollout = results.of_run(run)
+    rollouts = find(run) if any((run / name).is_dir() for name in FOLDERS) else []
+    per_rollout = results.of_all(run) or {
+        (rollout.scene_id, rollout.id): metrics
+        for rollout in rollouts
+        if (metrics := results.of_one(rollout, run))
+    }
     if not run_metrics and not summary:
         raise UserError(
             f"{run} has no result ({TABLE}, {' or '.join(results.EVALUATED)}), expected a run that"
             " was evaluated: `avvla alpasim up RUN --role sim`"
         )
-    rollouts = find(run) if any((run / name).is_dir() for name in FOLDERS) else []
     return {
         "alpasim": {
             "version": folder.layout.image,
@@ -82,27 +86,19 @@ def _of_run(run: Path) -> dict[str, tuple[float, float | None]]:
             raise UserError(f"{run / TABLE} has {len(rows)} rows, expected that of one run")
         row = {str(name): value for name, value in rows.iloc[0].items()}
         return {
-            name: (float(value), _number(row.get(f"{name}_std")))
+            name: (float(value), results.as_number(row.get(f"{name}_std")))
             for name, value in sorted(row.items())
-            if name not in _NOT_METRICS and not name.endswith("_std") and _number(value) is not None
+            if name not in _NOT_METRICS
+            and not name.endswith("_std")
+            and results.as_number(value) is not None
         }
-    for name in results.EVALUATED:
-        if (run / name).exists():
-            table = aggregation.read(run / name)
-            rollouts = aggregation.over_time(table, _largest_distance_m(run))
-            if rollouts.empty:
-                raise UserError(f"{run / name} has no rollout that counts: every image was black")
-            return aggregation.over_rollouts(rollouts)
+    path = results.evaluated(run)
+    if path is not None:
+        rollouts = aggregation.over_time(aggregation.read(path), results.largest_distance_m(run))
+        if rollouts.empty:
+            raise UserError(f"{path} has no rollout that counts: every image was black")
+        return aggregation.over_rollouts(rollouts)
     return {}
-
-
-def _largest_distance_m(run: Path) -> float:
-    if not (run / EVAL).exists():
-        return aggregation.LARGEST_DISTANCE_M
-    section = read(run / EVAL).plain.get("aggregation_modifiers")
-    given = section.get("max_dist_to_gt_trajectory") if isinstance(section, dict) else None
-    number = _number(given)
-    return aggregation.LARGEST_DISTANCE_M if number is None else number
 
 
 def _summary(run: Path) -> dict[str, Any]:
@@ -128,7 +124,8 @@ def _score(
     scores = [
         number
         for rollout in summary.get("rollouts", ())
-        if isinstance(rollout, dict) and (number := _number(rollout.get("score"))) is not None
+        if isinstance(rollout, dict)
+        and (number := results.as_number(rollout.get("score"))) is not None
     ]
     if scores:
         name, value = "scene_score", sum(scores) / len(scores)
@@ -145,7 +142,7 @@ def _violations(
     run: Path, per_rollout: Mapping[tuple[str, str], Mapping[str, float]]
 ) -> list[dict[str, Any]]:
     """The rollouts in which something happened, with what, and their videos."""
-    largest_m = _largest_distance_m(run)
+    largest_m = results.largest_distance_m(run)
     found = []
     for (scene, rollout), metrics in sorted(per_rollout.items()):
         happened = {
@@ -208,14 +205,3 @@ def _identity(run: Path) -> dict[str, Any]:
 
 def _images(folder: RunFolder) -> dict[str, str]:
     return {name: made.image for name, made in sorted(folder.compose.services.items())}
-
-
-def _number(value: Any) -> float | None:
-    """A number that is one, as float."""
-    if isinstance(value, bool) or value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return None if math.isnan(number) else number

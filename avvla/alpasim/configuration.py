@@ -76,7 +76,7 @@ def changes(folder: RunFolder, wanted: Wanted) -> list[Change]:
     _reasonable(wanted, len(folder.user_files))
     network = network_key(folder.network_file)
     found = []
-    if wanted.driver is not None and wanted.role != "driver":
+    if wanted.driver is not None:
         found.append(_edited(folder.network_file, _network(folder.network_file, wanted.driver)))
     found += [_user(file, wanted, offsets=network == "addresses") for file in folder.user_files]
     port = address[1] if address is not None and wanted.role != "sim" else None

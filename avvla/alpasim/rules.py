@@ -15,12 +15,14 @@ from avvla.alpasim.run_folder import (
     COMPOSE,
     DRIVER,
     NETWORK,
+    WIZARD,
     Role,
     RunFolder,
     driver_services,
     split_address,
 )
 from avvla.alpasim.views import Simulation
+from avvla.alpasim.yaml_file import read
 from avvla.errors import UserError
 
 DRIVER_PORT = 6000
@@ -38,7 +40,8 @@ def check(folder: RunFolder, role: Role | None = None) -> list[Finding]:
         UserError: a file is missing or damaged.
     """
     folder.layout  # noqa: B018  a folder of no known layout has no rules
-    found = [*driver_address(folder), *resident_driver(folder), *scenes(folder), *timing(folder)]
+    found = [*driver_address(folder), *resident_driver(folder), *scenes(folder)]
+    found += [*scene_set(folder), *timing(folder)]
     found += cameras_match(folder)
     if role != "sim":
         found += driver_host(folder)
@@ -132,6 +135,24 @@ def scenes(folder: RunFolder) -> Iterator[Finding]:
                 yield warning(
                     file.path.name, key, f"{scene} {times} times", "n_rollouts to repeat one", fix
                 )
+
+
+def scene_set(folder: RunFolder) -> Iterator[Finding]:
+    """Renderer and physics have the scenes: they read a set of links that the wizard made."""
+    path = folder.path / WIZARD
+    section = read(path).plain.get("scenes") if path.exists() else None
+    made = section.get("scene_ids") if isinstance(section, dict) else None
+    if not isinstance(made, list) or not made:
+        return  # a whole suite, or a folder without the wizard's own file: nothing to compare
+    for file, user in zip(folder.user_files, folder.users, strict=True):
+        for scene in sorted({name for name in user.scene_ids if name} - set(map(str, made))):
+            yield warning(
+                file.path.name,
+                "scene_id",
+                scene,
+                f"one that {WIZARD} made the scene set for, or one that was linked into it",
+                f"`avvla alpasim scenes link {folder.path} {scene}` if it was not",
+            )
 
 
 def timing(folder: RunFolder) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,8 @@ def carry_out(folder: RunFolder, plan: Plan, timeout_s: float) -> None:
         UserError: docker is missing, something does not answer in time, or a command fails.
         KeyboardInterrupt: after everything has been stopped.
     """
+    if not 0 < timeout_s < math.inf:
+        raise UserError(f"--timeout-s is {timeout_s}, expected seconds above 0")
     for command in (plan.start, plan.run):
         if command and shutil.which(command[0]) is None:
             raise UserError(f"{command[0]} is not on PATH: install it, or see --print")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avvla.cli.command import add_command, add_group
+from avvla.errors import UserError
 
 if TYPE_CHECKING:
     from avvla.alpasim.rollouts import Rollout
@@ -50,11 +51,11 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _summary(arguments: argparse.Namespace) -> int:
-    from avvla.alpasim.results import of_run
+    from avvla.alpasim.results import of_all
     from avvla.alpasim.rollouts import find
 
-    metrics = of_run(arguments.folder)
-    rows = [_row(rollout, metrics) for rollout in find(arguments.folder)]
+    metrics = of_all(arguments.folder)
+    rows = [_row(rollout, arguments.folder, metrics) for rollout in find(arguments.folder)]
     if arguments.json:
         print(json.dumps(rows, indent=2, sort_keys=True))
         return 0
@@ -72,11 +73,20 @@ def _summary(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _row(rollout: Rollout, metrics: dict[tuple[str, str], dict[str, float]]) -> dict[str, Any]:
+def _row(
+    rollout: Rollout, run: Path, of_all: dict[tuple[str, str], dict[str, float]]
+) -> dict[str, Any]:
+    from avvla.alpasim.results import of_one
     from avvla.alpasim.summary import read
 
     logs = [read(path) for path in rollout.logs]
     problems = [f"{log.path.name}: {log.problem}" for log in logs if log.problem]
+    problems += [] if logs else ["no log"]
+    metrics = of_all.get((rollout.scene_id, rollout.id), {})
+    try:
+        metrics = metrics or of_one(rollout, run)
+    except UserError as error:  # as of a run that was killed while it wrote
+        problems.append(str(error))
     wanted = [log.metadata.steps for log in logs if log.metadata is not None]
     # A rollout is one log; several are attempts at it.
     best = max(logs, key=lambda log: log.steps, default=None)
@@ -91,8 +101,8 @@ def _row(rollout: Rollout, metrics: dict[tuple[str, str], dict[str, float]]) -> 
         "bytes": rollout.bytes,
         "image_bytes": sum(log.image_bytes for log in logs),
         "entries": best.counts if best else {},
-        "problems": problems if logs else ["no log"],
-        "metrics": metrics.get((rollout.scene_id, rollout.id), {}),
+        "problems": problems,
+        "metrics": metrics,
     }
 
 

@@ -79,7 +79,7 @@ def test_the_stock_driver_listens_where_the_network_says(run):
     driver = plain(run, "docker-compose.yaml")["services"]["driver-0"]
     assert driver["command"][1].endswith("port=7001")
     assert driver["ports"] == ["7001:7001"]
-    assert "localhost" in str(plain(run, NETWORK)["driver"])  # that is for the other host
+    assert RunFolder(run).driver_addresses == ("10.0.0.9:7001",)  # the same as on the other host
 
 
 def test_on_the_simulation_host_the_container_of_the_driver_stays(run):

@@ -123,6 +123,16 @@ def test_one_scene_twice(tmp_path):
     assert findings(run) == [("warning", USER, "scenes.scene_id")]
 
 
+def test_a_scene_that_the_set_was_not_made_for(tmp_path):
+    run = ready(tmp_path / "run", old=True)
+    (run / "wizard-config.yaml").write_text(f"scenes:\n  scene_ids: [{SCENE}]\n")
+    assert findings(run) == []
+    write(changes(RunFolder(run), Wanted(scenes=(OTHER_SCENE,))))
+    assert findings(run) == [("warning", USER, "scene_id")]
+    (run / "wizard-config.yaml").write_text("scenes: {scene_ids: null, test_suite_id: public}\n")
+    assert findings(run) == []
+
+
 def test_both_hosts_are_compared(tmp_path):
     here, there = (ready(tmp_path / name, old=True) for name in ("sim", "driver"))
     assert list(folders_match(RunFolder(here), RunFolder(there))) == []

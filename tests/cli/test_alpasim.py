@@ -134,6 +134,13 @@ def test_summary_has_the_metrics(run, old, avvla):
     target.parent.mkdir(exist_ok=True)
     table.to_parquet(target)
     assert "progress 0.9" in avvla("logs", "summary", run).out
+    target.write_bytes(target.read_bytes()[:-9])
+    if old:
+        assert "cannot be read" in avvla("logs", "summary", run, code=1).err
+    else:
+        told = avvla("logs", "summary", run).out
+        assert "2 of 2 steps" in told
+        assert "metrics.parquet cannot be read" in told
 
 
 def test_collect(run, tmp_path, avvla):
