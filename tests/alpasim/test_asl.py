@@ -130,6 +130,22 @@ def test_a_file_that_is_no_log(write):
         read(write(b"").with_name("missing.asl"))
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\x0a\x05ab", "field 1 has 5 bytes, 2 are left"),
+        (b"\x09\x00", "field 1 has 8 bytes, 1 are left"),
+        (b"\x0b", "kind 3 of field 1"),
+        (b"\x00\x01", "field 0"),
+        (b"\x08\x80", "end within a number"),
+        (b"\x08" + b"\xff" * 11, "more than 64 bits"),
+    ],
+)
+def test_bytes_that_are_no_message(content, told):
+    with pytest.raises(DamagedError, match=told):
+        Message(content)
+
+
 @settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_damaged(content):

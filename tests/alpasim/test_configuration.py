@@ -211,6 +211,17 @@ def test_every_real_folder(real_run):
     assert configure(real_run, **wanted) == []
 
 
+def test_a_file_in_no_style_is_left_alone_unless_it_changes(run):
+    path = run / "driver-config.yaml"
+    path.write_text(path.read_text().replace("    - ", "       -   "))  # as no writer does
+    before = path.read_bytes()
+    configure(run, steps=60)
+    assert path.read_bytes() == before
+    configure(run, cameras=(WIDE,))
+    assert plain(run, path.name)["inference"]["use_cameras"] == [WIDE]
+    assert configure(run, cameras=(WIDE,)) == []
+
+
 def test_a_real_folder_keeps_its_other_bytes(real_run):
     wanted = {"driver": "localhost:6000", "role": "sim"}
     for change in configure(real_run, **wanted):

@@ -60,6 +60,8 @@ def test_links_are_not_followed(logged, tmp_path_factory):
     (doomed,) = incomplete(find(logged))
     (doomed.folder / "link").symlink_to(outside)
     (doomed.folder.parent / "linked").symlink_to(outside)
+    (outside / "inside").mkdir()
+    (doomed.folder.parents[1] / "linked-scene").symlink_to(outside)
     age(logged, 2 * LIVE_S)
     found = incomplete(find(logged))
     assert [one.id for one in found] == [ROLLOUT]
