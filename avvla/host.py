@@ -80,6 +80,11 @@ def alpamayo_root() -> Path:
     return _folder("AVVLA_ALPAMAYO", "alpamayo")
 
 
+def alpasim_root() -> Path:
+    """Folder of the labels of Alpasim's scenes: `$AVVLA_ALPASIM`, else `avvla/alpasim`."""
+    return _folder("AVVLA_ALPASIM", "alpasim")
+
+
 def base_root() -> Path:
     """Folder of the bases that a policy may start from: `$AVVLA_BASE`, else `avvla/base`."""
     return _folder("AVVLA_BASE", "base")

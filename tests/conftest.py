@@ -13,6 +13,7 @@ SCRATCH = Path(tempfile.mkdtemp(prefix="avvla-tests-"))
 
 # Set at import, so that it holds before a test module imports huggingface_hub or matplotlib.
 os.environ.update(
+    AVVLA_ALPASIM=str(SCRATCH / "alpasim"),
     AVVLA_BASE=str(SCRATCH / "base"),
     AVVLA_DATA=str(SCRATCH / "data"),
     AVVLA_WORK=str(SCRATCH / "work"),

@@ -11,10 +11,16 @@ DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf
 LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
 MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"]]
 AGENT = [["agent"], ["agent", "run"]]
+ALPASIM = [["alpasim", verb] for verb in ("configure", "check", "up", "collect")]
+SCENES = [
+    ["alpasim", "scenes", verb] for verb in ("search", "labels", "download", "link", "register")
+]
+LOGS = [["alpasim", "logs", verb] for verb in ("list", "summary", "prune", "export")]
 COMMANDS = [
     *[["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS],
     *MORE,
     *AGENT,
+    *[["alpasim"], *ALPASIM, ["alpasim", "scenes"], *SCENES, ["alpasim", "logs"], *LOGS],
 ]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
 

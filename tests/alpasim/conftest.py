@@ -1,0 +1,24 @@
+import pytest
+from alpasim_factory import REAL, run_folder
+
+
+@pytest.fixture(params=["old", "new"])
+def run(request, tmp_path):
+    """A made-up run folder of either vocabulary."""
+    return run_folder(tmp_path / "run", old=request.param == "old")
+
+
+def real_runs():
+    return sorted(path for path in REAL.glob("v*") if path.is_dir()) if REAL.is_dir() else []
+
+
+@pytest.fixture(params=real_runs(), ids=lambda path: path.name)
+def real_run(request, tmp_path):
+    """A copy of a folder that Alpasim's wizard wrote."""
+    import shutil
+
+    copy = tmp_path / "real"
+    shutil.copytree(request.param, copy)
+    for path in [copy, *copy.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return copy
