@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-CONFIG_PATH = "pkg://navsim.planning.script.config.pdm_scoring"
 CONFIG_NAME = "default_run_create_submission_pickle"
 FILE = "submission.pkl"
 """The name that the server asks for."""
@@ -44,6 +43,7 @@ def main() -> None:
         SystemExit: it is not complete; the line says why.
     """
     import hydra
+    from navsim.planning.script.config import pdm_scoring
 
     def run(config: Any) -> None:
         path = Path(config.output_dir) / FILE
@@ -53,7 +53,8 @@ def main() -> None:
             raise SystemExit(f"avvla: {error}") from None
         print(path)  # noqa: T201  # a command, though not one of `avvla`
 
-    hydra.main(version_base=None, config_path=CONFIG_PATH, config_name=CONFIG_NAME)(run)()
+    folder = str(Path(pdm_scoring.__file__).parent)
+    hydra.main(version_base=None, config_path=folder, config_name=CONFIG_NAME)(run)()
 
 
 def submission(team: Mapping[str, str], stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
