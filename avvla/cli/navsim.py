@@ -93,7 +93,7 @@ def _import(arguments: argparse.Namespace) -> int:
         print(f"avvla: and {len(result.failed) - 5} more", file=sys.stderr)
     print("\n".join(_told(result)))
     print(f"{arguments.output}: {result.scenes} scenes, {len(result.failed)} failed")
-    return 0
+    return 1 if result.failed else 0
 
 
 def _told(result: Result) -> list[str]:
@@ -101,10 +101,11 @@ def _told(result: Result) -> list[str]:
     from avvla.navsim import leaderboard
 
     told = [f"{name:<48} {100 * mean:6.2f}" for name, mean in result.means.items()]
+    told.append(f"{result.metric + ' on ' + result.split:<48} {100 * result.score:6.2f}")
+    if result.failed:
+        without = "the devkit's, without the scenes that failed"
+        told.append(f"{without:<48} {100 * result.devkit_score:6.2f}")
     told += [
-        f"{result.metric + ' on ' + result.split:<48} {100 * result.score:6.2f}",
-        f"{'  of the scenes that did not fail, as the devkit has it':<48}"
-        f" {100 * result.devkit_score:6.2f}",
         f"NAVSIM {result.version}, commit {result.commit}",
         "canaries, PDMS on navtest (v1.1): constant velocity"
         f" {leaderboard.CONSTANT_VELOCITY}, human {leaderboard.HUMAN}; run both first: an"

@@ -112,6 +112,13 @@ def check_summaries(path: Path, table: Table, found: list[Stage]) -> None:
     _hold(path, first, SCORE, table.summary[first][SCORE], mean(found[0].score))
     for column, value in found[0].value.items():
         _hold(path, first, column, table.summary[first][column + STAGES[0]], mean(value))
+    for column, value in found[1].value.items():
+        for row in table.layout.summaries[1:]:
+            _bound(path, row, column + STAGES[1], table, value)
+    _bound(path, table.layout.summaries[1], SCORE, table, found[1].score)
+    for column in found[0].value:
+        name = column + STAGES[0]
+        _hold(path, COMBINED, name, table.summary[COMBINED][name], table.summary[first][name])
     combined = table.summary[COMBINED][SCORE]
     if not combined <= table.summary[first][SCORE] + _TOLERANCE:
         raise UserError(
@@ -138,6 +145,15 @@ def _stage(path: Path, table: Table, rows: NDArray[np.bool_], names: dict[str, s
                 f"{path}: scene {token[int(empty.argmax())]} is valid and has no {name}: {AGAIN}"
             )
     return stage
+
+
+def _bound(path: Path, row: str, column: str, table: Table, value: Array) -> None:
+    got, low, high = table.summary[row][column], value.min(), value.max()
+    if not low - _TOLERANCE <= got <= high + _TOLERANCE:
+        raise UserError(
+            f"{path}: {column} of the row {row} is {got:.6f}, its scenes have {low:.6f} to"
+            f" {high:.6f}: rows are missing or were changed; {AGAIN}"
+        )
 
 
 def _hold(path: Path, row: str, column: str, got: float, expected: float) -> None:

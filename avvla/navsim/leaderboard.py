@@ -1,7 +1,8 @@
 """Published figures to set a score beside, in percent, with date and source.
 
-What papers and boards say, not measured here. Only figures of one metric, one split and one state
-of the devkit can be compared. `as_of` is the newest source's month.
+What papers and boards say, not measured here; second-hand ones were not checked at their source.
+Only figures of one metric, one split and one state of the devkit can be compared. `as_of` is the
+newest source's month.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ _NAVTEST = Board(
         Entry("DrivoR + TOAD", 94.7, "arXiv 2606.07170"),
         Entry("DrivoR", 94.6, "arXiv 2601.05083"),
         Entry("NaviHydra", 92.7, "arXiv 2512.10660"),
-        Entry("ReCogDrive, VLA", 90.8, "its paper"),
-        Entry("AutoVLA, VLA", 89.1, "its paper"),
+        Entry("ReCogDrive, VLA", 90.8, "second-hand"),
+        Entry("AutoVLA, VLA", 89.1, "second-hand"),
         Entry("PDM-Closed, sees the map", 89.1, "arXiv 2406.15349"),
-        Entry("DiffusionDrive", 88.1, "its paper"),
+        Entry("DiffusionDrive", 88.1, "second-hand"),
         Entry("TransFuser", 84.0, "arXiv 2406.15349"),
         Entry("ego-status MLP, blind", BLIND, "arXiv 2406.15349"),
         Entry("constant velocity", CONSTANT_VELOCITY, "arXiv 2406.15349"),
@@ -50,37 +51,37 @@ _NAVTEST = Board(
 )
 _NAVTEST_ONE_STAGE = Board(
     "EPDMS on navtest, one stage, NAVSIM v2.2 with the filter of 2025-09-29",
-    "2026",
+    "after 2025-09",
     (
-        Entry("WA-JEPA", 91.7, "its paper"),
-        Entry("SparseDriveV2", 90.1, "its paper"),
-        Entry("DriveFuture", 89.9, "its paper"),
+        Entry("WA-JEPA", 91.7, "second-hand"),
+        Entry("SparseDriveV2", 90.1, "second-hand"),
+        Entry("DriveFuture", 89.9, "second-hand"),
     ),
 )
 _NAVTEST_BEFORE = Board(
     "EPDMS on navtest, one stage, NAVSIM v2 before the filter of 2025-09-29",
-    "2025",
+    "no date known",
     (
-        Entry("Drive-JEPA", 87.8, "its paper"),
-        Entry("DriveSuprim, larger", 87.1, "its paper"),
-        Entry("Hydra-MDP++", 81.4, "its paper"),
-        Entry("TransFuser", 76.7, "its paper"),
-        Entry("ego-status MLP, blind", 64.0, "its paper"),
+        Entry("Drive-JEPA", 87.8, "second-hand"),
+        Entry("DriveSuprim, larger", 87.1, "second-hand"),
+        Entry("Hydra-MDP++", 81.4, "second-hand"),
+        Entry("TransFuser", 76.7, "second-hand"),
+        Entry("ego-status MLP, blind", 64.0, "second-hand"),
     ),
 )
 _NAVHARD = Board(
     "EPDMS on navhard_two_stage, NAVSIM v2.2 with the filter of 2025-09-29",
     "2026-03",
     (
-        Entry("PDM-Closed, sees the map", 56.6, "the board"),
+        Entry("PDM-Closed, sees the map", 56.6, "second-hand, the board"),
         Entry("DrivoR + TOAD", 56.3, "arXiv 2606.07170"),
-        Entry("DriveFuture", 55.5, "the board"),
-        Entry("DrivoR", 54.6, "the board"),
-        Entry("ZTRS", 48.1, "the board"),
-        Entry("GTRS", 45.4, "the board"),
-        Entry("RAP-DINO", 39.6, "the board"),
-        Entry("DiffusionDrive", 24.2, "the board"),
-        Entry("TransFuser", 23.1, "the board"),
+        Entry("DriveFuture", 55.5, "second-hand, the board"),
+        Entry("DrivoR", 54.6, "second-hand, the board"),
+        Entry("ZTRS", 48.1, "second-hand, the board"),
+        Entry("GTRS", 45.4, "second-hand, the board"),
+        Entry("RAP-DINO", 39.6, "second-hand, the board"),
+        Entry("DiffusionDrive", 24.2, "second-hand, the board"),
+        Entry("TransFuser", 23.1, "second-hand, the board"),
     ),
 )
 

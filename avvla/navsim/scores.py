@@ -61,7 +61,8 @@ class Result:
     devkit_score: float
     """The devkit's own total, which leaves failed scenes out."""
     means: dict[str, float]
-    """Of each column over all scenes that have it; failed ones count as 0."""
+    """Of each sub-score over all scenes that have it; failed ones count as 0. In two stages the
+    devkit's, which weights the second one."""
     filter_mended: bool | None
     """v2.2: whether all scores follow from their sub-scores, as since the fix of 2025-09-29."""
 
@@ -144,7 +145,9 @@ def import_scores(path: Path, version: str, split: str, commit: str) -> Result:
 
 
 def _means(table: Table, failed: tuple[str, ...]) -> dict[str, float]:
-    """Of each sub-score over the scenes that have it and the failed ones, which count as 0."""
+    """Of each sub-score; see `Result.means`."""
+    if table.layout.two_stages:
+        return {name: table.summary[COMBINED][name] for name in table.layout.columns[:-1]}
     found = {}
     for name in table.layout.columns:
         value = table.value[name][table.valid]

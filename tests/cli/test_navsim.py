@@ -26,7 +26,7 @@ def run(tmp_path, monkeypatch):
 
 def test_import_prints_canaries_and_leaderboard_beside_the_score(run, capsys):
     code, output = run(v1(failed=7))
-    assert code == 0
+    assert code == 1  # as of `avvla pdm score` where a case failed
     captured = capsys.readouterr()
     assert captured.err.splitlines()[0] == "avvla: scene scene000000 failed and counts as 0"
     assert captured.err.splitlines()[-1] == "avvla: and 2 more"
@@ -35,6 +35,9 @@ def test_import_prints_canaries_and_leaderboard_beside_the_score(run, capsys):
     assert "<- this score" in captured.out
     assert captured.out.splitlines()[-1] == f"{output}: 20 scenes, 7 failed"
     assert json.loads(output.read_text())["failed"] == 7
+    code, _ = run(v1())
+    assert code == 0
+    assert "without the scenes that failed" not in capsys.readouterr().out
 
 
 def test_import_of_another_version_writes_nothing(run, capsys):

@@ -147,6 +147,18 @@ def changed(table, row, column, value):
             "row extended_pdm_score_stage_one is 0.9",
         ),
         (
+            changed(two_stages(), 13, f"{EP}_stage_two", 1.0),
+            "v2.2",
+            "navhard_two_stage",
+            "ego_progress_stage_two of the row extended_pdm_score_stage_two is 1.0",
+        ),
+        (
+            changed(two_stages(), 14, f"{EP}_stage_one", 0.0),
+            "v2.2",
+            "navhard_two_stage",
+            "ego_progress_stage_one of the row extended_pdm_score_combined is 0.0",
+        ),
+        (
             changed(two_stages(), 14, SCORE, 0.99),
             "v2.2",
             "navhard_two_stage",
