@@ -3,6 +3,9 @@ from pathlib import Path
 
 import devkit_double
 import pytest
+import score_tables
+
+from avvla.navsim.scores import SPLITS, Split
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,3 +31,22 @@ def settings():
         "crop": {"up_deg": 10.0, "down_deg": 33.0, "side_deg": 50.0, "aspect": "stretch"},
         "commands": ["Turn left", "Go straight", "Turn right", "Follow the lane"],
     }
+
+
+@pytest.fixture
+def small_splits(monkeypatch):
+    """Splits of a few scenes under the names of the large ones."""
+    monkeypatch.setitem(SPLITS, "navtest", Split(20))
+    monkeypatch.setitem(SPLITS, "navhard_two_stage", Split(4, 8))
+
+
+@pytest.fixture
+def scores_csv(tmp_path):
+    """Writes a table as the devkit does and tells its path."""
+
+    def write(table):
+        path = tmp_path / "scores.csv"
+        path.write_text(score_tables.text(table))
+        return path
+
+    return write
