@@ -40,7 +40,7 @@ def add(top: Group) -> None:
         " (default: %(default)s)",
     )
     config.add_argument(
-        "--device", default="cpu", help="torch device of the planner (default: %(default)s)"
+        "--device", default="cpu", help="torch device of the driver (default: %(default)s)"
     )
     add_command(
         navsim, "serve", "plan for an agent inside the devkit, which starts this itself", _serve
@@ -71,7 +71,7 @@ def _config(arguments: argparse.Namespace) -> int:
 
 
 def _serve(_: argparse.Namespace) -> int:
-    from avvla.navsim.planner import serve
+    from avvla.navsim.driver import serve
 
     # Whatever a library prints must not get between the replies.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

@@ -1,4 +1,4 @@
-"""NAVSIM's agent interface on one side, the planner's process on the other.
+"""NAVSIM's agent interface on one side, the driver's process on the other.
 
 The devkit makes an `AvvlaAgent` from `avvla_agent.yaml`. It has the methods of the devkit's
 `AbstractAgent` (autonomousvision/navsim, branch v1.1 at 3e8291b and main at 0a380a9) without being
@@ -30,8 +30,8 @@ class AvvlaAgent:
 
     Args:
         trajectory_sampling: the devkit's, of 4 s: 8 poses 0.5 s apart, or any multiple of 0.1 s.
-        planner: command that starts the planner, `avvla navsim serve` in avvla's environment.
-        policy, checkpoint, device, crop, commands: see `avvla.navsim.planner.Settings`.
+        driver: command that starts the driver, `avvla navsim serve` in avvla's environment.
+        policy, checkpoint, device, crop, commands: see `avvla.navsim.driver.Settings`.
 
     Raises:
         ValueError: the sampling is another one.
@@ -42,7 +42,7 @@ class AvvlaAgent:
     def __init__(
         self,
         trajectory_sampling: Any,
-        planner: Sequence[str],
+        driver: Sequence[str],
         policy: str,
         checkpoint: str,
         device: str,
@@ -51,7 +51,7 @@ class AvvlaAgent:
     ) -> None:
         self._trajectory_sampling = trajectory_sampling
         self._stride = stride(trajectory_sampling.num_poses, trajectory_sampling.interval_length)
-        self._command = list(planner)
+        self._command = list(driver)
         self._settings = {
             "policy": policy,
             "checkpoint": checkpoint,
@@ -66,12 +66,12 @@ class AvvlaAgent:
         return f"avvla {self._settings['policy']}"
 
     def initialize(self) -> None:
-        """Start the planner and wait until its weights are loaded.
+        """Start the driver and wait until its weights are loaded.
 
         Raises:
             RuntimeError: it cannot start, or refuses the settings.
         """
-        # They are of the devkit's Python and would lead the planner's to the devkit's packages.
+        # They are of the devkit's Python and would lead the driver's to the devkit's packages.
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -83,7 +83,7 @@ class AvvlaAgent:
             )
         except OSError as error:
             raise RuntimeError(
-                f"the planner {self._command} cannot be started ({error}): write the agent's yaml"
+                f"the driver {self._command} cannot be started ({error}): write the agent's yaml"
                 " again with `avvla navsim config` on this machine"
             ) from None
         weakref.finalize(self, _stop, self._process)
@@ -101,7 +101,7 @@ class AvvlaAgent:
         """The devkit's `Trajectory` for its `AgentInput`: rear axle, frame `local`, over 4 s.
 
         Raises:
-            RuntimeError: the planner refuses the input, or has ended.
+            RuntimeError: the driver refuses the input, or has ended.
             ValueError: a sensor or a status is missing.
         """
         from navsim.common.dataclasses import Trajectory
@@ -121,7 +121,7 @@ class AvvlaAgent:
 
     def _ask(self, **message: Any) -> dict[str, Any]:
         if self._process is None:
-            raise RuntimeError("the planner is not running: initialize() comes first")
+            raise RuntimeError("the driver is not running: initialize() comes first")
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -131,7 +131,7 @@ class AvvlaAgent:
             reply = None
         if reply is None:
             raise RuntimeError(
-                f"the planner ended with code {self._process.wait()}; its last lines above say why"
+                f"the driver ended with code {self._process.wait()}; its last lines above say why"
             )
         if "error" in reply:
             raise RuntimeError(str(reply["error"]))
@@ -156,7 +156,7 @@ def stride(num_poses: int, interval_s: float) -> int:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Let the planner see the end of its requests, at which it ends."""
+    """Let the driver see the end of its requests, at which it ends."""
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             try:

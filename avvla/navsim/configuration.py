@@ -39,7 +39,7 @@ def agent_yaml(policy: PolicyName, checkpoint: Path | None, device: str, build: 
     text = files("avvla.navsim").joinpath("avvla_agent.yaml").read_text()
     agent = yaml.safe_load(text)
     agent |= {
-        "planner": [sys.executable, "-m", "avvla.cli", "navsim", "serve"],
+        "driver": [sys.executable, "-m", "avvla.cli", "navsim", "serve"],
         "policy": policy,
         "checkpoint": "" if checkpoint is None else str(checkpoint.resolve()),
         "device": device,

@@ -1,4 +1,4 @@
-"""Messages between the devkit's process and the planner's: named arrays through a pipe.
+"""Messages between the devkit's process and the driver's: named arrays through a pipe.
 
     8 bytes, big-endian: length N        N bytes: an npz archive
 

@@ -20,11 +20,11 @@ def devkit(monkeypatch):
 
 @pytest.fixture
 def settings():
-    """Of an agent whose planner is the canary."""
+    """Of an agent whose driver is the canary."""
     here = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
     code = f"{here}; from avvla import cli; sys.exit(cli.main())"
     return {
-        "planner": [sys.executable, "-c", code, "navsim", "serve"],
+        "driver": [sys.executable, "-c", code, "navsim", "serve"],
         "policy": "constant_velocity",
         "checkpoint": "",
         "device": "cpu",

@@ -82,7 +82,7 @@ def test_a_scene_that_is_refused_does_not_end_the_next(made):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"planner": ["/no/such/python"]}, "cannot be started .*avvla navsim config"),
+        ({"driver": ["/no/such/python"]}, "cannot be started .*avvla navsim config"),
         ({"policy": "replay"}, "the agent's yaml: policy is 'replay': Input should be"),
         ({"commands": ["Turn left"]}, "the agent's yaml: commands is"),
         (
@@ -90,10 +90,10 @@ def test_a_scene_that_is_refused_does_not_end_the_next(made):
             "command straight: unknown command 'Go strait'; did you mean 'Go straight'",
         ),
         ({"crop": {"up_deg": 10.0}}, "the agent's yaml: crop.down_deg is"),
-        ({"planner": [sys.executable, "-c", "raise SystemExit(3)"]}, "ended with code 3"),
+        ({"driver": [sys.executable, "-c", "raise SystemExit(3)"]}, "ended with code 3"),
     ],
 )
-def test_a_planner_that_cannot_plan_is_told_before_the_first_scene(made, changes, told):
+def test_a_driver_that_cannot_plan_is_told_before_the_first_scene(made, changes, told):
     agent = made(**changes)
     with pytest.raises(RuntimeError, match=told):
         agent.initialize()
@@ -104,7 +104,7 @@ def test_a_scene_before_initialize_is_told(made):
         made().compute_trajectory(agent_input())
 
 
-def test_the_planner_ends_with_its_agent(made):
+def test_the_driver_ends_with_its_agent(made):
     agent = made()
     agent.initialize()
     process = agent._process
@@ -113,11 +113,11 @@ def test_the_planner_ends_with_its_agent(made):
     assert process.poll() == 0
 
 
-def test_the_planner_has_no_path_of_the_devkits_python(made, monkeypatch, tmp_path):
+def test_the_driver_has_no_path_of_the_devkits_python(made, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     code = "import os; assert 'PYTHONPATH' not in os.environ; raise SystemExit(7)"
     with pytest.raises(RuntimeError, match="ended with code 7"):
-        made(planner=[sys.executable, "-c", code]).initialize()
+        made(driver=[sys.executable, "-c", code]).initialize()
 
 
 @pytest.mark.parametrize("name", ["__init__", *(f"navsim/{part}" for part in INSIDE)])

@@ -54,8 +54,6 @@ def changed(table, row, column, value):
 )
 @pytest.mark.usefixtures("small_splits")
 def test_a_table_that_contradicts_itself_is_refused(scores_csv, table, version, split, told):
-    scores_csv, small_splits, table, version, split, told
-):
     commit = COMMIT if version == "v1.1" else COMMIT_V2
     with pytest.raises(UserError) as error:
         import_scores(scores_csv(table), version, split, commit)

@@ -18,7 +18,7 @@ def test_hydra_makes_an_agent_of_it(tmp_path, monkeypatch):
     text = agent_yaml("field_agent", Path("agent"), "cuda", Build(crop_up_deg=12.0, aspect="pad"))
     assert "???" not in text
     made = yaml.safe_load(text)
-    assert made["planner"] == [sys.executable, "-m", "avvla.cli", "navsim", "serve"]
+    assert made["driver"] == [sys.executable, "-m", "avvla.cli", "navsim", "serve"]
     assert made["crop"] == {"up_deg": 12.0, "down_deg": 33.0, "side_deg": 50.0, "aspect": "pad"}
     assert (made["checkpoint"], made["device"]) == (str(tmp_path / "agent"), "cuda")
     assert made.pop("_target_") == "avvla.navsim.agent.AvvlaAgent"

@@ -137,7 +137,7 @@ def test_scenes_that_are_lost_or_fail_are_named_and_nothing_is_left_out(config, 
         made._submission(config)
 
 
-def test_a_team_without_a_name_is_told_before_the_planner_starts(config):
+def test_a_team_without_a_name_is_told_before_the_driver_starts(config):
     config["email"] = None
     with pytest.raises(ValueError, match="email is None"):
         made._submission(config)

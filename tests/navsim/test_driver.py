@@ -9,8 +9,8 @@ from test_observation import request
 from avvla.config import Params
 from avvla.errors import UserError
 from avvla.navsim import wire
+from avvla.navsim.driver import serve
 from avvla.navsim.observation import observe
-from avvla.navsim.planner import serve
 from avvla.physical_ai.camera import Crop
 
 
@@ -29,7 +29,7 @@ def answered(*messages):
 
 @pytest.fixture
 def told(settings):
-    return {key: value for key, value in settings.items() if key != "planner"}
+    return {key: value for key, value in settings.items() if key != "driver"}
 
 
 def test_each_request_has_its_reply(told):

@@ -1,4 +1,4 @@
-"""The planner's process: settings first, then a plan for each request, until the requests end.
+"""The driver's process: settings first, then a plan for each request, until the requests end.
 
     {settings: JSON}                       -> {ready: 1} or {error: text}, which ends it
     {image, intrinsics, ..., see observe}  -> {poses: (40, 3)} or {error: text}
