@@ -1,5 +1,6 @@
 import math
 
+import cv2
 import numpy as np
 import pytest
 
@@ -46,6 +47,14 @@ def test_a_spot_in_the_frame_is_where_the_policy_learnt_to_look_for_it(distortio
     seen = policy_view(frame, eye, CROP, SIZE)[..., 0]
     brightest = np.unravel_index(seen.argmax(), seen.shape)
     assert np.abs(np.subtract(brightest, square_pixel(right, down))).max() <= 1
+
+
+def test_rays_fall_where_opencv_has_them():
+    eye = camera(fy=1540.0, distortion=NUPLAN)
+    rays = np.random.default_rng(0).normal(0, (0.3, 0.2, 0), (50, 3)) + np.array([0, 0, 1])
+    matrix = np.array([[eye.fx, 0, eye.cx], [0, eye.fy, eye.cy], [0, 0, 1]])
+    expected, _ = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), matrix, np.array(NUPLAN))
+    np.testing.assert_allclose(eye.project(rays), expected[:, 0], rtol=0, atol=1e-6)
 
 
 def test_it_is_the_crop_of_an_equidistant_camera_at_the_same_place():
