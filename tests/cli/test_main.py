@@ -9,7 +9,8 @@ from avvla.errors import UserError
 
 DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf5")]
 LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
-MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"]]
+NAVSIM = [["navsim", verb] for verb in ("config", "serve", "import")]
+MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"], ["navsim"], *NAVSIM]
 AGENT = [["agent"], ["agent", "run"]]
 ALPASIM = [["alpasim", verb] for verb in ("configure", "check", "up", "collect")]
 SCENES = [

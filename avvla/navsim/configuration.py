@@ -1,0 +1,48 @@
+"""The agent's yaml for the devkit's hydra, `avvla_agent.yaml`, filled in for one checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from avvla.config import Build
+from avvla.errors import UserError
+from avvla.physical_ai.camera import Crop
+
+PolicyName = Literal["field_agent", "constant_velocity"]
+_HEAD = "# agent/avvla_agent.yaml, written by `avvla navsim config` (docs/navsim.md)\n"
+
+
+def agent_yaml(policy: PolicyName, checkpoint: Path | None, device: str, build: Build) -> str:
+    """The yaml of an agent that is planned for by this environment's avvla.
+
+    Args:
+        policy: which driver.
+        checkpoint: folder of the Field Agent; None for the canary.
+        device: torch's.
+        build: parameters of the data set that the checkpoint was trained on.
+
+    Raises:
+        UserError: a Field Agent without a checkpoint, or a checkpoint that is none.
+    """
+    if policy == "field_agent" and (
+        checkpoint is None or not (checkpoint / "config.json").is_file()
+    ):
+        raise UserError(
+            f"--checkpoint is {str(checkpoint)!r}, expected a folder with a config.json: make one"
+            " with `dvc repro train`, or ask for --policy constant_velocity"
+        )
+    text = files("avvla.navsim").joinpath("avvla_agent.yaml").read_text()
+    agent = yaml.safe_load(text)
+    agent |= {
+        "driver": [sys.executable, "-m", "avvla.cli", "navsim", "serve"],
+        "policy": policy,
+        "checkpoint": "" if checkpoint is None else str(checkpoint.resolve()),
+        "device": device,
+        "crop": Crop.of(build)._asdict(),
+    }
+    return _HEAD + yaml.safe_dump(agent, sort_keys=False)
