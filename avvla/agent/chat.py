@@ -72,14 +72,18 @@ class Chat:
         self._client.close()
 
 
-def request(model: str, situation: Situation) -> dict[str, Any]:
-    """The body of a request; the same situation gives the same one."""
-    told = (
+def told(situation: Situation) -> str:
+    """What a model is told beside the picture."""
+    return (
         f"Goal: {situation.goal or 'drive on'}. Speed: {situation.speed_mps:.1f} m/s. Turned in the"
         f" last 1.5 s: {np.degrees(situation.heading_change_rad):+.0f} degrees. Last commands:"
         f" {', '.join(situation.recent) or 'none'}. Commands: {', '.join(COMMANDS)}."
     )
-    content: list[dict[str, Any]] = [{"type": "text", "text": told}]
+
+
+def request(model: str, situation: Situation) -> dict[str, Any]:
+    """The body of a request; the same situation gives the same one."""
+    content: list[dict[str, Any]] = [{"type": "text", "text": told(situation)}]
     if situation.image is not None:
         url = f"data:image/jpeg;base64,{encoded(situation.image)}"
         content.append({"type": "image_url", "image_url": {"url": url}})

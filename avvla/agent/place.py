@@ -53,10 +53,11 @@ class EmbeddedPlace:
         world: reset to a scenario.
         crop: what the policy sees of the camera.
         image_size: side of its square picture [px].
+        goal: where to go, in words, for a Commander.
     """
 
-    def __init__(self, world: EmbeddedWorld, crop: Crop, image_size: int) -> None:
-        self.world = world
+    def __init__(self, world: EmbeddedWorld, crop: Crop, image_size: int, goal: str = "") -> None:
+        self.world, self._goal = world, goal
         self._crop, self._size = crop, image_size
         self._road: shapely.Geometry | None = None
         self._frame: NDArray[np.uint8] | None = None
@@ -97,6 +98,7 @@ class EmbeddedPlace:
             heading_change_rad=self.world.heading_change,
             recent=recent,
             given=self.world.command,
+            goal=self._goal,
         )
 
     def step(self, action: Action) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from avvla.config import Params
     from avvla.policy.interface import Policy
 
-COMMANDERS = ("given", "fixed", "vlm")
+COMMANDERS = ("given", "fixed", "vlm", "local")
 
 
 def add(top: Group) -> None:
@@ -54,12 +54,13 @@ def add(top: Group) -> None:
         "--commander",
         choices=COMMANDERS,
         default="given",
-        help="who commands: the world's scenario, a fixed text, or a vision-language model behind a"
-        " chat API (default: %(default)s)",
+        help="who commands: the world's scenario, a fixed text, a vision-language model behind a"
+        " chat API or one on this machine (default: %(default)s)",
     )
     run.add_argument("--command", default="Follow the lane", help="of the fixed Commander")
     run.add_argument("--url", metavar="URL", help="of the chat API, up to /v1")
-    run.add_argument("--model", metavar="NAME", help="of the chat API")
+    run.add_argument("--model", metavar="NAME", help="of the chat API, or its folder here")
+    run.add_argument("--goal", default="", metavar="TEXT", help="where to go, for such a model")
     run.add_argument(
         "--command-every",
         type=float,
@@ -151,6 +152,12 @@ def _commander(arguments: argparse.Namespace) -> Commander:
         if not arguments.url or not arguments.model:
             raise UserError("--commander vlm needs --url and --model: say where which model is")
         return Chat(arguments.url, arguments.model, host.commander_token())
+    if arguments.commander == "local":
+        from avvla.agent.local_model import LocalModel
+
+        if not arguments.model:
+            raise UserError("--commander local needs --model: the folder of an image-text model")
+        return LocalModel(Path(arguments.model), host.device())
     return Given()
 
 
@@ -185,7 +192,7 @@ def _tour(arguments: argparse.Namespace, params: Params, image_size: int) -> Tou
         key = PLAYED_KEY, arguments.road + index
         world = EmbeddedWorld(camera, synthetic.randomisation)
         world.reset(draw_scenario(family, *key), *key)
-        return EmbeddedPlace(world, Crop.of(params.build), image_size)
+        return EmbeddedPlace(world, Crop.of(params.build), image_size, arguments.goal)
 
     return Tour(road)
 
