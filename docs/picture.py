@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from avvla.evaluation.drives import load_drives
 from avvla.evaluation.examples import load_examples
+from avvla.evaluation.names import AGENT
 from avvla.evaluation.pictures import camera_picture, drive_picture
-from avvla.evaluation.suite import AGENT
 from avvla.params import load_params
 
 RESULTS = Path("results/evaluate")

@@ -10,7 +10,7 @@ from avvla.agent.loop import Loop, Settings
 from avvla.agent.wall import Clock, Worker
 
 
-def drive(policy, ticks=30, commander=None, settings=None, speed_up=5.0, **options):
+def drive(policy, ticks=30, commander=None, settings=None, speed_up=2.0, **options):
     """On a clock that runs `speed_up` times as fast as the real one."""
     noted, place, begin = [], Plain(), time.monotonic()
     clock = Clock(
