@@ -144,7 +144,10 @@ def latency(arguments: argparse.Namespace) -> None:
         rows[f"plan {plan_ms} ms"] = (
             Settings(override=False), (plan_ms / 1e3, 0.1, 0.0), "honest",
         )  # fmt: skip
-    for rate in (0.2, 0.5, 1.0, 2.0):
+    rows["plan 100 ms, chunking"] = (
+        Settings(override=False, chunking=True), (0.1, 0.1, 0.0), "honest",
+    )  # fmt: skip
+    for rate in (0.2, 1.0, 2.0):
         rows[f"plan 100 ms, Commander {rate:g} Hz"] = (
             Settings(override=False), (0.1, 1 / rate, 0.5 / rate), "honest",
         )  # fmt: skip

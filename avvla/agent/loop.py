@@ -44,14 +44,16 @@ class Settings:
 
     Args:
         replan_s: least time from one observation that is planned from to the next [s].
-        chunking: whether a plan continues the one before (`avvla.policy.chunking`).
+        chunking: whether a plan continues the one before (`avvla.policy.chunking`). A flow that
+            begins at zero gives plans that agree by themselves, and binding them makes the agent
+            slow to see what is new (docs/agent.md), so it is for policies that draw their plans.
         horizon: steps in which it does.
         override: whether `avvla.agent.override` stands between plan and vehicle.
         hold_s: how long a command is in force [s].
     """
 
     replan_s: float = DT_S
-    chunking: bool = True
+    chunking: bool = False
     horizon: int = 10
     override: bool = True
     hold_s: float = HOLD_S

@@ -80,6 +80,11 @@ def add(top: Group) -> None:
     run.add_argument(
         "--duration", type=float, default=20.0, metavar="S", help="of the drive (default: 20)"
     )
+    run.add_argument(
+        "--chunking",
+        action="store_true",
+        help="bind each plan to the one before (see docs/agent.md)",
+    )
     run.add_argument("--no-override", action="store_true", help="drive the plan as it is")
     run.add_argument("--live", action="store_true", help="show it in the terminal")
     run.add_argument("--output", type=Path, metavar="FILE", help="record of all ticks (Parquet)")
@@ -102,7 +107,7 @@ def _run(arguments: argparse.Namespace) -> int:
     commander = _commander(arguments)
     policy, image_size = _policy(arguments, params)
     place = _tour(arguments, params, image_size)
-    loop = Loop(Settings(override=not arguments.no_override))
+    loop = Loop(Settings(chunking=arguments.chunking, override=not arguments.no_override))
     recorder = telemetry.Recorder(arguments.output)
     ticks = round(arguments.duration * 10)
     seen = []

@@ -64,8 +64,8 @@ def drive_family(
     replan_s = evaluate.replan_ticks * DT_S
     every = round(evaluate.pdm_every_s / replan_s) if scored else 0
     traces = [Trace(place.world, every, replan_s) for place in places]
-    # The policy alone is judged: free plans, and nothing between them and the vehicle.
-    settings = Settings(replan_s=replan_s, chunking=False, override=False)
+    # The policy alone is judged: nothing is between its plans and the vehicle.
+    settings = Settings(replan_s=replan_s, override=False)
     duration = evaluate.duration_s if family.startswith("lane_keeping") else MANOEUVRE_S
     virtual.run(
         places,

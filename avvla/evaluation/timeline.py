@@ -1,7 +1,7 @@
 """One closed-loop drive as the Commander, the Field Agent and the override lived it, over time.
 
-The drive is the agent's loop in full on the virtual clock: plans that come PLAN_S late and continue
-each other, a Commander that is asked once a second and answers COMMAND_S later, the override.
+The drive is the agent's loop in full on the virtual clock: plans that come PLAN_S late, a Commander
+that is asked once a second and answers COMMAND_S later, the override.
 """
 
 from __future__ import annotations

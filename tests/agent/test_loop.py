@@ -8,7 +8,7 @@ from agent_factory import numbered, plan_of, seen
 from avvla.agent.loop import Loop, Settings
 from avvla.agent.motion import NOTHING, Action, State
 
-FREE = Settings(override=False, chunking=False)
+FREE = Settings(override=False)
 HERE = State(0.0, 0.0, 0.0, 10.0)
 
 
@@ -98,7 +98,7 @@ def test_a_plan_continues_the_one_before_over_the_measured_delay():
 
 
 def test_a_stale_plan_means_controlled_braking_in_the_bend():
-    loop = Loop(Settings(chunking=False))
+    loop = Loop(Settings())
     loop.drive(0.0, HERE, NOTHING)
     planned(loop, 0.0, plan_of(0.0, 0.01))
     ticks = [drive(loop, 0.1 * n) for n in range(12)]
@@ -134,7 +134,7 @@ def test_before_the_first_plan_nothing_is_changed_for_a_moment():
 
 @pytest.mark.parametrize("jump", [-5.0, 30.0])
 def test_a_jump_of_the_clock_begins_anew(jump):
-    loop = Loop(Settings(chunking=False))
+    loop = Loop(Settings())
     drive(loop, 10.0)
     loop.tell(10.0, "Turn left")
     planned(loop, 10.0, plan_of(0.1))

@@ -8,7 +8,7 @@ from avvla.agent.commander import Fixed
 from avvla.agent.loop import Loop, Settings
 from avvla.agent.virtual import Times
 
-FREE = Settings(override=False, chunking=False)
+FREE = Settings(override=False)
 
 
 def drive(policy, ticks=20, settings=FREE, count=1, place=Plain, **options):
@@ -51,11 +51,11 @@ def test_vehicles_in_step_are_planned_in_one_batch_and_alike():
 
 def test_a_plan_is_continued_where_the_policy_can():
     policy = Continuing(numbered())
-    drive(policy, 10, Settings(override=False), times=Times(lambda tick: 0.15))
+    drive(policy, 10, Settings(override=False, chunking=True), times=Times(lambda tick: 0.15))
     lefts = [(len(left[0]), delay) for left, delay, _ in policy.continued_]
     assert lefts[0] == (62, 2)
     assert all(delay == 2 for _, delay in lefts)
-    assert drive(Steady(numbered()), 10, Settings(override=False))  # one that cannot
+    assert drive(Steady(numbered()), 10, Settings(override=False, chunking=True))  # one that cannot
 
 
 def test_a_slow_commander_is_heard_late_and_never_waited_for():
@@ -79,7 +79,7 @@ def test_a_commander_that_answers_nonsense_is_a_fault_and_the_lane_is_followed()
 def test_it_is_deterministic(latency_s, every_s):
     def once():
         times = Times(lambda tick: latency_s * (1 + tick % 3) / 2, every_s, every_s / 2)
-        return drive(Continuing(plan_of(0.3, 0.001)), 40, Settings(), times=times)[1]
+        return drive(Continuing(plan_of(0.3, 0.001)), 40, Settings(chunking=True), times=times)[1]
 
     assert once() == once()
 
