@@ -13,10 +13,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from avvla.cli import actions, data, doctor, labels, pdm, policy
+from avvla.cli import actions, data, doctor, driver, labels, pdm, policy
 from avvla.errors import UserError
 
-GROUPS = (doctor, actions, data, labels, policy, pdm)
+GROUPS = (doctor, actions, data, labels, policy, pdm, driver)
 """In the order of the help."""
 
 
