@@ -55,11 +55,11 @@ def lens(spec: Any) -> Lens:
         raise invalid(f"camera {name} has a resolution of {width}x{height}")
     kind = spec.WhichOneof("camera_param")
     if kind == "ftheta_param":
-        made: Lens = _f_theta(spec.ftheta_param, width, height)
-        numbers = (made.cx, made.cy, *made.fw_poly)
+        made: Lens = (curved := _f_theta(spec.ftheta_param, width, height))
+        numbers: tuple[float, ...] = (curved.cx, curved.cy, *curved.fw_poly)
     elif kind == "opencv_pinhole_param":
-        made = _pinhole(spec.opencv_pinhole_param, width, height)
-        numbers = (made.cx, made.cy, made.fx, made.fy, *made.distortion)
+        made = flat = _pinhole(spec.opencv_pinhole_param, width, height)
+        numbers = (flat.cx, flat.cy, flat.fx, flat.fy, *flat.distortion)
     else:
         raise invalid(
             f"camera {name} has intrinsics of the kind {kind}, expected ftheta_param or"
@@ -180,8 +180,7 @@ def _equidistant(lens: Pinhole) -> tuple[FThetaCamera, Picture, Picture]:
     if ahead.any():
         found, _ = cv2.projectPoints(rays[ahead], none, none, matrix, np.array(lens.distortion))
         where[ahead] = np.nan_to_num(found[:, 0], nan=-2.0)
-    where = np.clip(where, -2.0, MOST_PX).reshape(lens.height, lens.width, 2)
-    columns, rows = np.moveaxis(where.astype(np.float32), -1, 0)
+    columns, rows = np.clip(where, -2.0, MOST_PX).astype(np.float32).T.reshape(2, *column.shape)
     # Fixed point: half the memory, and remapping is faster.
     coarse, fine = cv2.convertMaps(columns, rows, cv2.CV_16SC2)
     return seen, np.asarray(coarse), np.asarray(fine)

@@ -22,8 +22,10 @@ SHARPEST = 0.2
 """[1/m]"""
 ACROSS = 2.0
 """Lateral acceleration in a bend [m/s^2]."""
-FASTER, SLOWER = 1.5, 2.0
+FASTER, SLOWER = 1.5, 2.5
 """[m/s^2]"""
+FORESEEN = 1.5
+"""Of SLOWER, what the speed limits ahead count on [m/s^2]."""
 
 
 def pursued(route: Array, speed_mps: float, cruise_mps: float) -> Array | None:
@@ -86,7 +88,7 @@ def speeds(line: Array, cruise_mps: float, *, ends: bool) -> Array:
     if ends:
         limit[-1] = 0.0
     for place in range(len(line) - 2, -1, -1):
-        limit[place] = min(limit[place], math.sqrt(limit[place + 1] ** 2 + 2 * SLOWER * SPACING_M))
+        limit[place] = min(limit[place], math.sqrt(limit[place + 1] ** 2 + 2 * FORESEEN * SPACING_M))
     return limit
 
 
@@ -100,6 +102,7 @@ def _ahead(line: Array, place: float) -> Array:
     """The point at a place of the line, which goes straight on at its end."""
     last = len(line) - 1
     first = min(int(place), max(last - 1, 0))
-    if last == 0:
-        return line[0]
-    return np.asarray(line[first] + (place - first) * (line[first + 1] - line[first]))
+    point: Array = line[first]
+    if last > 0:
+        point = point + (place - first) * (line[first + 1] - point)
+    return point

@@ -26,7 +26,8 @@ _SINGLE = FieldDescriptorProto.Label.LABEL_OPTIONAL
 
 class _Tokens:
     def __init__(self, text: str) -> None:
-        self._left = [t for t in _TOKEN.findall(text) if not t.startswith("//")][::-1]
+        found: list[str] = _TOKEN.findall(text)
+        self._left = [token for token in found if not token.startswith("//")][::-1]
 
     def __bool__(self) -> bool:
         return bool(self._left)

@@ -10,11 +10,13 @@ from avvla.errors import UserError
 DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf5")]
 LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
 MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"]]
+DRIVER = [["driver"], ["driver", "serve"]]
 COMMANDS = [
     *[["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS],
     *MORE,
+    *DRIVER,
 ]
-HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
+HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic", "grpc"}
 
 
 def fails(call: object) -> None:
