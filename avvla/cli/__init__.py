@@ -13,10 +13,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from avvla.cli import actions, agent, alpasim, data, doctor, labels, navsim, pdm, policy
+from avvla.cli import actions, agent, alpasim, data, doctor, driver, labels, navsim, pdm, policy
 from avvla.errors import UserError
 
-GROUPS = (doctor, actions, data, labels, policy, pdm, navsim, agent, alpasim)
+GROUPS = (doctor, actions, data, labels, policy, pdm, navsim, agent, driver, alpasim)
 """In the order of the help."""
 
 

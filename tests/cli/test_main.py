@@ -11,7 +11,7 @@ DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf
 LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
 NAVSIM = [["navsim", verb] for verb in ("config", "serve", "import")]
 MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"], ["navsim"], *NAVSIM]
-AGENT = [["agent"], ["agent", "run"]]
+AGENT = [["agent"], ["agent", "run"], ["driver"], ["driver", "serve"]]
 ALPASIM = [["alpasim", verb] for verb in ("configure", "check", "up", "collect")]
 SCENES = [
     ["alpasim", "scenes", verb] for verb in ("search", "labels", "download", "link", "register")
@@ -23,7 +23,7 @@ COMMANDS = [
     *AGENT,
     *[["alpasim"], *ALPASIM, ["alpasim", "scenes"], *SCENES, ["alpasim", "logs"], *LOGS],
 ]
-HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic"}
+HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic", "grpc"}
 
 
 def fails(call: object) -> None:

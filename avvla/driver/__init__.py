@@ -1,0 +1,1 @@
+"""The driver service of Alpasim: sessions over gRPC, a plan for every `drive`."""

@@ -1,0 +1,120 @@
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import driver_client as sim
+import pytest
+
+from avvla import cli
+
+SERVE = ["driver", "serve", "--policy"]
+
+
+@pytest.fixture
+def serving():
+    """Starts `avvla driver serve` on a free port; ends what is left."""
+    started = []
+
+    def start(*arguments: str) -> tuple[subprocess.Popen[str], int]:
+        script = "import sys; from avvla.cli import main; sys.exit(main())"
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, *SERVE, *arguments, "--port", "0"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stderr
+        line = process.stderr.readline()
+        found = re.search(r"listens at 127\.0\.0\.1:(\d+)$", line.strip())
+        assert found, line + process.stderr.read()
+        return process, int(found[1])
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_a_server_drives_and_ends_on_a_signal(serving):
+    process, port = serving("route_follower")
+    client = sim.Client(port)
+    client.call("start_session", sim.start("a", {}))
+    motion = sim.egomotion("a", [(5, 0.0, 0.0, 0.0, 3.0)], old=True)
+    client.call("submit_egomotion_observation", motion)
+    assert len(client.call("drive", sim.drive("a", 5)).trajectory.poses) == 65
+    client.call("shut_down")
+    client.call("close_session", sim.close("a"))
+    client.close()
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=30)
+    assert process.returncode == 0
+    for told in (
+        "session 'a': started; cameras: none",
+        "session 'a': egomotion with speeds in field 4",
+        "session 'a': constant velocity: no route yet",
+        "shut_down was called",
+        "the server stays up",
+        "session 'a': closed after 1 drives",
+        "ended",
+    ):
+        assert told in log
+
+
+def test_it_ends_at_shut_down_when_asked_to(serving):
+    process, port = serving("replay", "--exit-on-shut-down")
+    client = sim.Client(port)
+    client.call("shut_down")
+    client.close()
+    assert process.wait(timeout=30) == 0
+
+
+def test_an_interrupt_ends_it_with_130(serving):
+    process, _ = serving("constant_velocity")
+    process.send_signal(signal.SIGINT)
+    _, log = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in log
+
+
+def fails(capsys, *arguments: str) -> str:
+    assert cli.main([*SERVE, *arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_a_port_that_is_taken(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        told = fails(capsys, "constant_velocity", "--port", port)
+    assert f"cannot listen at 127.0.0.1:{port}: another process does" in told
+
+
+def test_checkpoints_are_of_smolvla(capsys, tmp_path):
+    assert "smolvla needs --checkpoint" in fails(capsys, "smolvla")
+    told = fails(capsys, "route_follower", "--checkpoint", str(tmp_path))
+    assert "--checkpoint is for smolvla" in told
+    params = tmp_path / "params.yaml"
+    told = fails(capsys, "smolvla", "--checkpoint", str(tmp_path), "--params", str(params))
+    assert "params.yaml is missing" in told
+    params.write_text("{}")
+    told = fails(capsys, "smolvla", "--checkpoint", str(tmp_path), "--params", str(params))
+    assert "config.json is missing" in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["x"],
+        ["replay", "--port", "66000"],
+        ["replay", "--batch", "0"],
+        ["route_follower", "--cruise", "fast"],
+    ],
+)
+def test_wrong_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*SERVE, *arguments])
+    assert stop.value.code == 2
+    assert "error: argument" in capsys.readouterr().err
