@@ -186,9 +186,8 @@ def on_the_wall(arguments: argparse.Namespace) -> None:
     print(f"{kept.ticks} ticks on {tour.roads} roads; late: {kept.late}")
     print(f"on time: {100 * (1 - kept.late / kept.ticks):.2f} %, worst {kept.worst_s * 1e3:.1f} ms")
     for name, values in (("latency", latency_ms), ("plan age", age_ms)):
-        print(
-            f"{name}: p50 {np.percentile(values, 50):.1f} ms, p99 {np.percentile(values, 99):.1f}"
-        )
+        middle, high = np.nanpercentile(values, (50, 99))
+        print(f"{name}: p50 {middle:.1f} ms, p99 {high:.1f} ms")
     print("resident memory: " + ", ".join(f"{size:.0f} MB" for size in memory))
 
 

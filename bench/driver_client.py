@@ -45,10 +45,12 @@ class Client:
         return self.future(name, request, timeout).result()
 
     def future(self, name: str, request: Any = b"", timeout: float = 60.0) -> Any:
+        """The call in progress."""
         data = request if isinstance(request, bytes) else request.SerializeToString()
         return self._calls[name].future(data, timeout=timeout, wait_for_ready=True)
 
     def close(self) -> None:
+        """End the channel."""
         self.channel.close()
 
 

@@ -88,7 +88,9 @@ def speeds(line: Array, cruise_mps: float, *, ends: bool) -> Array:
     if ends:
         limit[-1] = 0.0
     for place in range(len(line) - 2, -1, -1):
-        limit[place] = min(limit[place], math.sqrt(limit[place + 1] ** 2 + 2 * FORESEEN * SPACING_M))
+        limit[place] = min(
+            limit[place], math.sqrt(limit[place + 1] ** 2 + 2 * FORESEEN * SPACING_M)
+        )
     return limit
 
 

@@ -57,7 +57,7 @@ def test_without_a_route_it_goes_straight_on(count: int):
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
 def test_it_comes_back_to_the_route(side: float):
-    path = pursued(straight() + [0.0, side * 1.5], 8.0, 8.0)
+    path = pursued(straight() + np.array([0.0, side * 1.5]), 8.0, 8.0)
     assert side * path[-1, 1] == pytest.approx(1.5, abs=0.1)
     assert (side * path[:, 1] < 1.7).all()
     assert side * path[5, 1] > 0

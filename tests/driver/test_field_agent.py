@@ -121,7 +121,7 @@ def test_what_the_policy_is_shown_and_says(server):
         # A frame of later, come early, is not seen yet.
         later = sim.image("a", 1_700_000, picture(1))
         client.call("submit_image_observation", later)
-        times, path = sim.poses(client.call("drive", sim.drive("a", 1_600_000)))
+        _, path = sim.poses(client.call("drive", sim.drive("a", 1_600_000)))
         client.close()
     (seen,) = policy.batches
     assert seen.speed_mps.tolist() == [8.0]
