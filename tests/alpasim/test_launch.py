@@ -160,7 +160,9 @@ def test_ctrl_c_stops_all_containers(run, docker):
     said = docker("hang")
     with fake_driver() as address:
         point(run, address)
-        command = "import sys; from avvla.cli import main; sys.exit(main())"
+        # A job in the background is started with Ctrl-C ignored, and hands that on.
+        command = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        command += " from avvla.cli import main; sys.exit(main())"
         with subprocess.Popen(
             [sys.executable, "-c", command, "alpasim", "up", str(run), "--role", "sim"],
             stderr=subprocess.PIPE,

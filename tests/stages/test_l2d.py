@@ -111,7 +111,7 @@ def test_the_profile_runs_end_to_end(project):
     samples = load(Path("data/lerobot"), (*parts.train.episodes, *parts.validation.episodes))
     assert len(samples.state) == sum(built[side]["frames"] for side in ("train", "validation"))
     evaluated = metrics("evaluate")
-    assert set(evaluated) == {"open_loop"}
+    assert set(evaluated) == {"open_loop", "comfort"}
     assert evaluated["open_loop"]["ade_6.4s"] > 0
     assert sorted(path.name for path in Path("results/evaluate/plots").iterdir()) == [
         "displacement.tsv"
