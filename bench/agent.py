@@ -33,23 +33,14 @@ from avvla.params import load_params
 from avvla.physical_ai.camera import Crop
 from avvla.policy.driver import FieldAgent
 from avvla.world.embedded import EmbeddedWorld
+from avvla.world.gym_env import COMMANDS
 from avvla.world.recording import synthetic_camera
 from avvla.world.scenario import PLAYED_KEY, draw_scenario
 
-LIES = (
-    "Follow the lane",
-    "Change lane left",
-    "Change lane right",
-    "Turn left",
-    "Turn right",
-    "Go straight",
-    "Slow down",
-    "Stop",
-)
 COMMANDERS: dict[str, Callable[[int], Commander]] = {
     "honest": lambda seed: Given(),
     "off": lambda seed: Fixed(),
-    "adversarial": lambda seed: Wrong(LIES, seed),
+    "adversarial": lambda seed: Wrong(COMMANDS, seed),
 }
 
 

@@ -3,12 +3,13 @@
 import numpy as np
 import shapely
 
-from avvla.actions.unicycle import DT_S, step
-from avvla.agent import boxes
+from avvla.actions.unicycle import step
+from avvla.agent import boxes, braking
 from avvla.agent.motion import Action, Body, State, Surroundings
 from avvla.agent.override import Memory, guard
 
 BODY = Body()
+HARD = (np.nan, np.inf, -np.inf, 100.0, -100.0, 1e300, 0.0)
 
 
 def moved(state: State, action: Action) -> State:
@@ -57,4 +58,30 @@ def drive(state, plan_of, surroundings, ticks, memory=None):
     return states, results
 
 
-DT = DT_S
+def random_scene(draw: np.random.Generator) -> tuple[State, Surroundings]:
+    """What stands around a start from where braking is safe, and perhaps a road."""
+    while True:
+        count = int(draw.integers(0, 6))
+        rows = np.zeros((count, 7))
+        rows[:, 0], rows[:, 1] = draw.uniform(-10, 60, count), draw.uniform(-8, 8, count)
+        rows[:, 2] = draw.uniform(-np.pi, np.pi, count)
+        rows[:, 3], rows[:, 4] = draw.uniform(0.3, 9, count), draw.uniform(0.3, 3, count)
+        road = shapely.box(-20, -6, 120, 6) if draw.uniform() < 0.3 else None
+        state = State(0.0, 0.0, float(draw.uniform(-0.3, 0.3)), float(draw.uniform(0, 25)))
+        scene = Surroundings(rows, road)
+        if braking.safe(state, braking.brake(state.speed, Action(0.0, 0.0)), scene, BODY):
+            return state, scene
+
+
+def random_plan(draw: np.random.Generator) -> np.ndarray:
+    """Whatever a policy without sense may say."""
+    kind = draw.integers(0, 5)
+    if kind == 0:
+        return np.array([[draw.choice(HARD), draw.choice(HARD)]])
+    if kind == 1:
+        return draw.normal(0, [20.0, 2.0], (3, 2))
+    if kind == 2:
+        return np.tile([3.0, draw.uniform(-0.1, 0.1)], (30, 1))
+    if kind == 3:
+        return np.zeros((int(draw.integers(0, 3)), int(draw.integers(1, 4))))
+    return draw.normal(0, [2.0, 0.05], (30, 2))

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avvla.errors import UserError
+from avvla.labels.instruction import NEUTRAL
 from avvla.labels.taxonomy import command as known_command
 
-FOLLOW = "Follow the lane"
+FOLLOW = NEUTRAL.text
 HOLD_S = 5.0
 RECENT = 5
 ASIDE_M, AHEAD_M = 2.0, 5.0

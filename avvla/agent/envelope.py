@@ -15,8 +15,6 @@ nuPlan's comfort with room, A_LAT nuPlan's 4.89 m/s^2, K_MAX a radius of 5 m.
 
 from __future__ import annotations
 
-import math
-
 from avvla.actions.unicycle import DT_S
 from avvla.agent.motion import Action
 
@@ -80,8 +78,3 @@ def bounded(action: Action, speed: float, before: Action) -> tuple[Action, tuple
         else:
             reasons.append("curvature rate")
     return kept, tuple(reasons)
-
-
-def sane(action: Action) -> bool:
-    """Whether both numbers are finite."""
-    return math.isfinite(action.acceleration) and math.isfinite(action.curvature)

@@ -111,12 +111,10 @@ def drivable(road_map: RoadMap) -> shapely.Geometry:
     parts = {
         paint: shapely.union_all(
             [
-                shapely.make_valid(
-                    shapely.Polygon(np.concatenate([strip.left[part], strip.right[part][::-1]]))
-                )
+                shapely.make_valid(shapely.Polygon(outline))
                 for strip in road_map.strips
                 if strip.paint == paint
-                for part in _pieces(len(strip.left))
+                for outline in strip.outlines()
             ]
         )
         for paint in ("asphalt", "island")
@@ -125,11 +123,6 @@ def drivable(road_map: RoadMap) -> shapely.Geometry:
     road = shapely.buffer(parts["asphalt"], 0.01) - parts["island"]
     shapely.prepare(road)
     return road
-
-
-def _pieces(count: int) -> list[slice]:
-    """Short parts of a strip: those of a ring do not touch themselves."""
-    return [slice(begin, begin + 13) for begin in range(0, count - 1, 12)]
 
 
 class Tour:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,36 +36,41 @@ PART = 6000
 
 
 class Recorder:
-    """Takes ticks while they happen; its memory is that of the ring and of one part.
+    """Takes ticks while they happen; its memory is that of the ring and of one part."""
 
-    Args:
-        path: Parquet file, whole when the block ends; None: no file.
-    """
-
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, file: pq.ParquetWriter | None) -> None:
         self.ring: deque[Tick] = deque(maxlen=RING)
-        self._path, self._part = path, list[Tick]()
-        self._parts: list[pa.Table] = []
+        self._file, self._part = file, list[Tick]()
 
     def note(self, tick: Tick) -> None:
         """One tick."""
         self.ring.append(tick)
-        if self._path is not None:
+        if self._file is not None:
             self._part.append(tick)
             if len(self._part) == PART:
-                self._close_part()
+                self.flush()
 
-    def save(self) -> None:
-        """Write the file, whole or not at all."""
-        if self._path is None:
-            return
-        self._close_part()
-        with replacing(self._path) as temporary:
-            pq.write_table(pa.concat_tables([SCHEMA.empty_table(), *self._parts]), temporary)
-
-    def _close_part(self) -> None:
-        self._parts.append(table(self._part))
+    def flush(self) -> None:
+        """Write what has not been written."""
+        if self._file is not None and self._part:
+            self._file.write_table(table(self._part))
         self._part = []
+
+
+@contextmanager
+def recording(path: Path | None) -> Iterator[Recorder]:
+    """A recorder whose file (Parquet, SCHEMA) is there, whole, when the block has ended.
+
+    Args:
+        path: of the file; None: no file, the ring alone.
+    """
+    if path is None:
+        yield Recorder(None)
+        return
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as file:
+        recorder = Recorder(file)
+        yield recorder
+        recorder.flush()
 
 
 def table(ticks: Iterable[Tick]) -> pa.Table:

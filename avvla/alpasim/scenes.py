@@ -8,7 +8,6 @@ named by the clip. Releases are text: 25.05 and 26.10 are no numbers.
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,15 +92,6 @@ def choose(artifacts: Sequence[Artifact], scene: str, revision: str | None = Non
         there = ", ".join(sorted({made.revision or "(none)" for made in of_scene}))
         raise UserError(f"{scene} is not in the release {revision!r}, expected one of {there}")
     return max(found, key=lambda made: (made.last_modified, made.uuid))
-
-
-def set_name(uuids: Iterable[str]) -> str:
-    """Name of the folder of a set of artifacts, as the wizard makes it.
-
-    The MD5 of the sorted uuids, each in single quotes, with ", " between them.
-    """
-    text = ", ".join(f"'{uuid}'" for uuid in sorted(uuids))
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

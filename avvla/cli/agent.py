@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from avvla.cli.command import add_command, add_group
 from avvla.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from avvla.agent.commander import Commander
+    from avvla.agent.loop import Loop, Tick
     from avvla.agent.place import Tour
     from avvla.cli.command import Group
     from avvla.config import Params
@@ -91,58 +94,77 @@ def add(top: Group) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from avvla.agent import telemetry, virtual, wall
+    from contextlib import nullcontext
+
+    from rich.live import Live
+
+    from avvla.agent import live, telemetry
     from avvla.agent.loop import Loop, Settings
     from avvla.params import load_params
 
+    _check(arguments)
+    params = load_params()
+    commander = _commander(arguments)
+    policy, image_size = _policy(arguments, params)
+    place = _tour(arguments, params, image_size)
+    loop = Loop(Settings(chunking=arguments.chunking, override=not arguments.no_override))
+    view = Live(refresh_per_second=10) if arguments.live else None
+    seen: list[Tick] = []
+    with telemetry.recording(arguments.output) as recorder, view or nullcontext():
+
+        def note(tick: Tick) -> None:
+            seen.append(tick)
+            recorder.note(tick)
+            if view is not None:
+                view.update(live.view(list(recorder.ring)))
+
+        try:
+            timing = _drive(arguments, place, loop, policy, commander, note)
+        except KeyboardInterrupt:
+            # What was driven until then is recorded.
+            timing = "interrupted"
+    for name, value in telemetry.summary(seen).items():
+        print(f"{name.replace('_', ' ')}: {value:g}")
+    print(f"roads: {place.roads}\n{timing}")
+    return 130 if timing == "interrupted" else 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
     for name in ("duration", "command_every"):
-        if not getattr(arguments, name) > 0:
+        if not 0 < getattr(arguments, name) < float("inf"):
             option = name.replace("_", "-")
             raise UserError(f"--{option} is {getattr(arguments, name):g}, expected more than 0 s")
     if not 0 <= arguments.latency_ms < float("inf"):
         raise UserError(f"--latency-ms is {arguments.latency_ms:g}, expected 0 ms or more")
     if arguments.latency_ms and arguments.clock == "wall":
         raise UserError("--latency-ms is for --clock virtual: the wall clock measures its own")
-    params = load_params()
-    commander = _commander(arguments)
-    policy, image_size = _policy(arguments, params)
-    place = _tour(arguments, params, image_size)
-    loop = Loop(Settings(chunking=arguments.chunking, override=not arguments.no_override))
-    recorder = telemetry.Recorder(arguments.output)
+
+
+def _drive(
+    arguments: argparse.Namespace,
+    place: Tour,
+    loop: Loop,
+    policy: Policy,
+    commander: Commander,
+    note: Callable[[Tick], None],
+) -> str:
+    """Drive, and tell how the times were."""
+    from avvla.agent import virtual, wall
+
     ticks = round(arguments.duration * 10)
-    seen = []
-
-    def note(tick: Any) -> None:
-        seen.append(tick)
-        recorder.note(tick)
-        if shown is not None:
-            shown.update(_view(recorder))
-
-    shown = _live() if arguments.live else None
-    try:
-        if shown is not None:
-            shown.start()
-        if arguments.clock == "wall":
-            kept = wall.run(
-                place, loop, policy, commander, ticks,
-                command_every_s=arguments.command_every, note=note,
-            )  # fmt: skip
-            timing = f"{kept.late} of {kept.ticks} ticks late, worst {kept.worst_s * 1e3:.1f} ms"
-        else:
-            times = virtual.Times(lambda tick: arguments.latency_ms / 1e3, arguments.command_every)
-            virtual.run(
-                [place], [loop], policy, ticks, times=times, commanders=[commander],
-                note=lambda index, tick: note(tick),
-            )  # fmt: skip
-            timing = f"virtual clock, {arguments.latency_ms:g} ms a plan"
-    finally:
-        if shown is not None:
-            shown.stop()
-        recorder.save()
-    for name, value in telemetry.summary(seen).items():
-        print(f"{name.replace('_', ' ')}: {value:g}")
-    print(f"roads: {place.roads}\n{timing}")
-    return 0
+    if arguments.clock == "wall":
+        kept = wall.run(
+            place, loop, policy, commander, ticks,
+            command_every_s=arguments.command_every, note=note,
+        )  # fmt: skip
+        return f"{kept.late} of {kept.ticks} ticks late, worst {kept.worst_s * 1e3:.1f} ms"
+    virtual.run(
+        [place], [loop], policy, ticks,
+        times=virtual.Times(lambda tick: arguments.latency_ms / 1e3, arguments.command_every),
+        commanders=[commander],
+        note=lambda index, tick: note(tick),
+    )  # fmt: skip
+    return f"virtual clock, {arguments.latency_ms:g} ms a plan"
 
 
 def _commander(arguments: argparse.Namespace) -> Commander:
@@ -200,15 +222,3 @@ def _tour(arguments: argparse.Namespace, params: Params, image_size: int) -> Tou
         return EmbeddedPlace(world, Crop.of(params.build), image_size, arguments.goal)
 
     return Tour(road)
-
-
-def _live() -> Any:
-    from rich.live import Live
-
-    return Live(refresh_per_second=10)
-
-
-def _view(recorder: Any) -> Any:
-    from avvla.agent import live
-
-    return live.view(list(recorder.ring))

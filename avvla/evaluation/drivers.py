@@ -7,11 +7,10 @@ from pathlib import Path
 
 import torch
 
+from avvla.agent.commander import FOLLOW
 from avvla.evaluation.names import BLIND, CONSTANT_ACTION, CONSTANT_COMMAND, CONSTANT_VELOCITY
 from avvla.policy.driver import FieldAgent
 from avvla.policy.interface import ConstantAction, ConstantVelocity, Observation, Plan, Policy
-
-FOLLOW = "Follow the lane"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from avvla.agent.commander import FOLLOW
 from avvla.policy.interface import Observation, Policy
 
 PERCENTILES = (50, 95, 99)
@@ -28,7 +29,7 @@ def request(image_size: int, seed: int) -> Observation:
         image=draw.integers(0, 256, (1, image_size, image_size, 3), np.uint8),
         speed_mps=np.array([10.0]),
         heading_change_rad=np.zeros(1),
-        command=("Follow the lane",),
+        command=(FOLLOW,),
     )
 
 

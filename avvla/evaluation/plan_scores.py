@@ -24,7 +24,7 @@ from avvla.evaluation.pdm.scores import Scorer
 from avvla.evaluation.pdm.tracker import interpolate, track
 from avvla.evaluation.pdm.vehicle import STEPS
 from avvla.world import expert
-from avvla.world.embedded import EmbeddedWorld
+from avvla.world.embedded import HISTORY_S, EmbeddedWorld
 from avvla.world.road_map import LANE_M
 from avvla.world.scenario import CRUISE_MPS
 
@@ -32,11 +32,8 @@ Array = NDArray[np.float64]
 
 BEHIND_M, AHEAD_M = 30.0, 120.0
 """Part of the route that a scene has."""
-PIECE = 12
-"""Samples of a strip in one polygon: short pieces of a ring do not touch themselves."""
 AGENT_S, AGENT_STEP = 5.0, 5
 """Seconds of the other vehicles' way, and the ticks between two of its states."""
-HISTORY_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -185,11 +182,9 @@ def _map(world: EmbeddedWorld) -> dict[str, Any]:
     for index, strip in enumerate(world.scenario.road_map.strips):
         if strip.paint != "asphalt":
             continue
-        for begin in range(0, len(strip.left) - 1, PIECE):
-            part = slice(begin, begin + PIECE + 1)
-            outline = np.concatenate([strip.left[part], strip.right[part][::-1]])
+        for piece, outline in enumerate(strip.outlines()):
             if np.linalg.norm(outline - (world.x, world.y), axis=1).min() < AHEAD_M:
-                polygons.append(_polygon(f"road_{index}_{begin}", "ROADBLOCK", outline))
+                polygons.append(_polygon(f"road_{index}_{piece}", "ROADBLOCK", outline))
     if route.junction is not None:
         through = np.arange(route.junction[0], route.junction[1] + 1.0, 1.0)
         points = np.array([curve.pose(float(value))[:2] for value in through])

@@ -20,7 +20,7 @@ from avvla.agent import virtual
 from avvla.agent.commander import Given
 from avvla.agent.loop import Loop, Settings
 from avvla.agent.place import EmbeddedPlace
-from avvla.agent.telemetry import SCHEMA, Recorder
+from avvla.agent.telemetry import SCHEMA, recording
 from avvla.agent.virtual import Times
 from avvla.config import Params
 from avvla.errors import UserError
@@ -44,17 +44,16 @@ def record(policy: Policy, params: Params, path: Path) -> None:
     synthetic = params.dataset.synthetic
     world = EmbeddedWorld(synthetic_camera(synthetic), synthetic.randomisation)
     world.reset(draw_scenario(FAMILY, *road_key(ROAD)), *road_key(ROAD))
-    recorder = Recorder(path)
-    virtual.run(
-        [EmbeddedPlace(world, Crop.of(params.build), params.build.image_size)],
-        [Loop(Settings())],
-        policy,
-        round(DURATION_S / DT_S),
-        times=Times(lambda tick: PLAN_S, COMMAND_EVERY_S, COMMAND_S),
-        commanders=[Given()],
-        note=lambda index, tick: recorder.note(tick),
-    )
-    recorder.save()
+    with recording(path) as recorder:
+        virtual.run(
+            [EmbeddedPlace(world, Crop.of(params.build), params.build.image_size)],
+            [Loop(Settings())],
+            policy,
+            round(DURATION_S / DT_S),
+            times=Times(lambda tick: PLAN_S, COMMAND_EVERY_S, COMMAND_S),
+            commanders=[Given()],
+            note=lambda index, tick: recorder.note(tick),
+        )
 
 
 def read(path: Path) -> list[dict[str, Any]]:

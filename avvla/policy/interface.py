@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from avvla.actions.unicycle import HORIZON, rollout
+from avvla.actions.unicycle import DT_S, HORIZON, rollout
+from avvla.window import HISTORY_STEPS
 
 BLIND_GREY = 128
 """Every pixel of what a blind driver sees, in training and in driving [0..255]."""
@@ -71,7 +72,7 @@ class Policy(Protocol):
         ...
 
 
-HEADING_CHANGE_S = 1.5
+HEADING_CHANGE_S = HISTORY_STEPS * DT_S
 """Time over which an observation's heading change is taken."""
 SHARPEST, STANDING_MPS = 0.2, 0.5
 

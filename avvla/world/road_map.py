@@ -27,6 +27,8 @@ PASSED_M = 4.0
 """Behind an exit of a ring, from where it can no longer be taken."""
 TAPER_M = 35.0
 """Way over which a lane ends."""
+PIECE = 12
+"""Steps of a strip in one piece."""
 ORDER = ("kerb", "asphalt", "island", "line")
 
 
@@ -41,6 +43,14 @@ class Strip:
     left: NDArray[np.float64]
     right: NDArray[np.float64]
     paint: str
+
+    def outlines(self) -> list[NDArray[np.float64]]:
+        """Outlines (m, 2) of short pieces one behind the other: those of a ring are simple."""
+        return [
+            np.concatenate([self.left[part], self.right[part][::-1]])
+            for begin in range(0, len(self.left) - 1, PIECE)
+            for part in (slice(begin, begin + PIECE + 1),)
+        ]
 
 
 @dataclass(frozen=True)

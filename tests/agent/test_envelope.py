@@ -1,5 +1,3 @@
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,10 +42,3 @@ def test_the_reason_is_the_bound(wanted, reason):
 def test_a_jump_of_the_speed_gives_way_to_the_lateral_bound():
     kept, _ = envelope.bounded(Action(0.0, 0.2), 30.0, Action(0.0, 0.2))
     assert kept.curvature == pytest.approx(envelope.A_LAT / 900)
-
-
-def test_only_numbers_are_sane():
-    assert envelope.sane(Action(1.0, 0.0))
-    for bad in (math.nan, math.inf, -math.inf):
-        assert not envelope.sane(Action(bad, 0.0))
-        assert not envelope.sane(Action(0.0, bad))

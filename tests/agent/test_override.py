@@ -2,17 +2,25 @@ import math
 
 import numpy as np
 import pytest
-import shapely
-from driving import BODY, around, drive, moved, obstacle, on_the_road, touches
+from driving import (
+    BODY,
+    around,
+    drive,
+    moved,
+    obstacle,
+    on_the_road,
+    random_plan,
+    random_scene,
+    touches,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avvla.agent import braking, envelope
-from avvla.agent.motion import NOTHING, Action, State, Surroundings
+from avvla.agent import envelope
+from avvla.agent.motion import NOTHING, Action, State
 from avvla.agent.override import Memory, guard
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
-HARD = (np.nan, np.inf, -np.inf, 100.0, -100.0, 1e300, 0.0)
 
 
 def steady(acceleration=0.0, curvature=0.0, ticks=30):
@@ -67,33 +75,6 @@ def test_no_input_leads_out_of_the_envelope(plan, pose, a, k):
     result = guard(state, np.array(plan, float).reshape(-1, 2), NOTHING, memory)
     speed = state.speed if state.sane else 10.0
     assert envelope.inside(result.action, max(speed, 0.0), before)
-
-
-def random_scene(draw):
-    """Obstacles that stand around a start from where braking is safe, and perhaps a road."""
-    while True:
-        count = int(draw.integers(0, 6))
-        obstacles = np.zeros((count, 7))
-        obstacles[:, 0], obstacles[:, 1] = draw.uniform(-10, 60, count), draw.uniform(-8, 8, count)
-        obstacles[:, 2] = draw.uniform(-np.pi, np.pi, count)
-        obstacles[:, 3], obstacles[:, 4] = draw.uniform(0.3, 9, count), draw.uniform(0.3, 3, count)
-        road = shapely.box(-20, -6, 120, 6) if draw.uniform() < 0.3 else None
-        state = State(0.0, 0.0, float(draw.uniform(-0.3, 0.3)), float(draw.uniform(0, 20)))
-        around_it = Surroundings(obstacles, road)
-        if braking.safe(state, braking.brake(state.speed, Action(0.0, 0.0)), around_it, BODY):
-            return state, around_it
-
-
-def random_plan(draw):
-    """Whatever a policy without sense may say."""
-    kind = draw.integers(0, 4)
-    if kind == 0:
-        return np.array([[draw.choice(HARD), draw.choice(HARD)]])
-    if kind == 1:
-        return draw.normal(0, [20.0, 2.0], (3, 2))
-    if kind == 2:
-        return np.tile([3.0, draw.uniform(-0.1, 0.1)], (30, 1))
-    return draw.normal(0, [2.0, 0.05], (30, 2))
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -28,14 +28,13 @@ def ticks():
 
 def test_all_ticks_are_in_the_file_and_the_last_ones_in_the_ring(ticks, tmp_path, monkeypatch):
     monkeypatch.setattr(telemetry, "PART", 7)
+    monkeypatch.setattr(telemetry, "RING", 5)
     paths = [tmp_path / name for name in ("a.parquet", "b.parquet")]
     for path in paths:
-        recorder = telemetry.Recorder(path)
-        recorder.ring = type(recorder.ring)(maxlen=5)
-        for tick in ticks:
-            recorder.note(tick)
-        assert not path.exists()
-        recorder.save()
+        with telemetry.recording(path) as recorder:
+            for tick in ticks:
+                recorder.note(tick)
+            assert not path.exists()
         assert list(recorder.ring) == ticks[-5:]
     assert paths[0].read_bytes() == paths[1].read_bytes()
     table = pq.read_table(paths[0])
@@ -45,16 +44,15 @@ def test_all_ticks_are_in_the_file_and_the_last_ones_in_the_ring(ticks, tmp_path
 
 
 def test_without_a_file_only_the_ring_is_kept(ticks):
-    recorder = telemetry.Recorder(None)
-    for tick in ticks:
-        recorder.note(tick)
-    recorder.save()
+    with telemetry.recording(None) as recorder:
+        for tick in ticks:
+            recorder.note(tick)
     assert len(recorder.ring) == 30
 
 
 def test_a_drive_without_a_tick_is_a_file_too(tmp_path):
-    recorder = telemetry.Recorder(tmp_path / "none.parquet")
-    recorder.save()
+    with telemetry.recording(tmp_path / "none.parquet"):
+        pass
     assert pq.read_table(tmp_path / "none.parquet").num_rows == 0
     assert telemetry.summary([])["ticks"] == 0
 
@@ -78,3 +76,16 @@ def test_the_live_view_shows_figures_and_events(ticks):
 def test_a_curve_is_scaled_and_survives_nan():
     assert curve([0.0, 5.0, 10.0, math.nan]) == "▁▅█ "
     assert curve([]) == ""
+
+
+def drive_that_fails(path, ticks):
+    with telemetry.recording(path) as recorder:
+        for tick in ticks:
+            recorder.note(tick)
+        raise OSError("the disk is full")
+
+
+def test_nothing_half_written_stays_where_a_drive_fails(ticks, tmp_path):
+    with pytest.raises(OSError, match="full"):
+        drive_that_fails(tmp_path / "a.parquet", ticks)
+    assert list(tmp_path.iterdir()) == []

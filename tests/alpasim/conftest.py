@@ -22,3 +22,15 @@ def real_run(request, tmp_path):
     for path in [copy, *copy.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     return copy
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Puts bytes into a log, and gives its path."""
+
+    def put(content):
+        path = tmp_path / "rollout.asl"
+        path.write_bytes(content)
+        return path
+
+    return put

@@ -10,7 +10,7 @@ from loopback_hub import LoopbackHub, reached
 from loopback_server import Fault
 
 from avvla.alpasim import artifacts
-from avvla.alpasim.scenes import REPOSITORY, Artifact, set_name
+from avvla.alpasim.scenes import REPOSITORY, Artifact
 from avvla.errors import UserError
 
 RELEASE = "26.04"
@@ -24,8 +24,10 @@ def artifact(clip, uuid=None, revision=RELEASE):
 def usdz(uuid, text=None):
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
-        archive.writestr("metadata.yaml", text or f"uuid: {uuid}\nversion: 1\n")
-        archive.writestr("mesh.bin", bytes(range(256)) * 400)
+        # A ZipInfo has a fixed time, a name the clock's.
+        about = zipfile.ZipInfo("metadata.yaml")
+        archive.writestr(about, text or f"uuid: {uuid}\nversion: 1\n")
+        archive.writestr(zipfile.ZipInfo("mesh.bin"), bytes(range(256)) * 400)
     return target.getvalue()
 
 
@@ -115,7 +117,7 @@ def test_labels_are_fetched_once_and_kept(hub, tmp_path):
 
 def test_links_into_a_set(hub, tmp_path):
     artifacts.download([A, B], tmp_path)
-    name = set_name(["uuid-a"])
+    name = "a-set"
     for _ in range(2):
         links = artifacts.link([A, B], [A, B], tmp_path, name)
     assert [path.relative_to(tmp_path).as_posix() for path in links] == [

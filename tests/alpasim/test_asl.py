@@ -18,16 +18,6 @@ from avvla.errors import UserError
 ALL = range(1, 40)
 
 
-@pytest.fixture
-def write(tmp_path):
-    def put(content):
-        path = tmp_path / "rollout.asl"
-        path.write_bytes(content)
-        return path
-
-    return put
-
-
 def kinds(path, wanted=ALL):
     with path.open("rb") as file:
         entries = Log(file, wanted)

@@ -10,16 +10,6 @@ from avvla.alpasim.export import export
 from avvla.errors import UserError
 
 
-@pytest.fixture
-def write(tmp_path):
-    def put(content):
-        path = tmp_path / "rollout.asl"
-        path.write_bytes(content)
-        return path
-
-    return put
-
-
 def rows(path, name):
     return pq.read_table(path / f"{name}.parquet").to_pylist()
 

@@ -3,10 +3,9 @@
 import re
 
 import pytest
-from alpasim_factory import REAL, TABLES
+from alpasim_factory import TABLES
 
 from avvla.alpasim import scenes
-from avvla.alpasim.run_folder import RunFolder, scene_set
 from avvla.errors import UserError
 
 HEADER = "uuid,scene_id,nre_version_string,path,last_modified,artifact_repository,hf_revision\n"
@@ -109,19 +108,3 @@ def test_the_real_tables():
     assert scenes.choose(both, default, "26.01").uuid == "353ffdbc-988d-4c6a-86de-1cee6caedae2"
     assert len(scenes.suite(TABLES / "sim_suites.csv", "public_2604")) == 1606
     assert all(made.clip == made.path.rpartition("/")[2][:-5] for made in both)
-
-
-@real
-@pytest.mark.skipif(not REAL.is_dir(), reason="the wizard's folders are not here")
-def test_the_set_of_every_real_run_is_named_by_its_artifact(real_run):
-    folder = RunFolder(real_run)
-    known = scenes.read(sorted(TABLES.glob("sim_scenes*.csv")))
-    (scene,) = folder.users[0].scene_ids
-    names = {scenes.set_name([made.uuid]) for made in known if made.scene_id == scene}
-    assert scene_set(folder) in names
-
-
-def test_the_name_of_a_set():
-    import hashlib
-
-    assert scenes.set_name(["b", "a"]) == hashlib.md5(b"'a', 'b'").hexdigest()

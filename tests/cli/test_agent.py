@@ -3,6 +3,7 @@ import pytest
 import yaml
 
 from avvla import cli
+from avvla.agent import wall
 
 SMALL = {"dataset": {"synthetic": {"camera_width": 64, "camera_height": 36}}}
 
@@ -42,6 +43,7 @@ def test_a_drive_in_real_time_with_a_view(capsys):
     [
         (["--family", "nowhere"], "--family is 'nowhere', expected lane_keeping or"),
         (["--duration", "0"], "--duration is 0, expected more than 0 s"),
+        (["--duration", "inf"], "--duration is inf, expected more than 0 s"),
         (["--duration", "nan"], "--duration is nan, expected more than 0 s"),
         (["--command-every", "-1"], "--command-every is -1, expected more than 0 s"),
         (["--latency-ms", "50"], "--latency-ms is for --clock virtual"),
@@ -56,3 +58,16 @@ def test_wrong_input_ends_in_one_line(options, told, capsys):
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_a_drive_that_is_interrupted_keeps_its_record(monkeypatch, capsys, tmp_path):
+    driven = wall.run
+
+    def interrupted(*arguments, **options):
+        driven(*arguments[:-1], 3, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wall, "run", interrupted)
+    assert run("--output", str(tmp_path / "ticks.parquet")) == 130
+    assert "interrupted" in capsys.readouterr().out
+    assert pq.read_table(tmp_path / "ticks.parquet").num_rows == 3
