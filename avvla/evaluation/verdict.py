@@ -38,8 +38,14 @@ AIMS = {
     "lead": Aim("Lead vehicle", "neither hits the vehicle ahead nor falls far behind it", 0.6),
     "roundabout": Aim("Roundabout", "leaves a roundabout by the commanded exit", 0.5),
     "stopped_obstacle": Aim("Stopped obstacle", "stands behind a stopped vehicle in its lane", 0.8),
-    "lead_braking": Aim("Lead braking", "does not hit a vehicle that brakes to a stand", 0.8),
-    "cut_in": Aim("Cut-in", "does not hit a slower vehicle that moves into its lane", 0.8),
+    "lead_braking": Aim(
+        "Lead braking", "neither hits a vehicle that brakes to a stand nor stays far behind it", 0.8
+    ),
+    "cut_in": Aim(
+        "Cut-in",
+        "neither hits a slower vehicle that moves into its lane nor falls far behind it",
+        0.8,
+    ),
     "merge": Aim("Merge", "changes lane on command before its own ends, among others", 0.5),
 }
 """In the order of the report. The shares are this project's own aims."""
