@@ -4,8 +4,9 @@
 class UserError(Exception):
     """Bad input, told in one line: what was got, what was expected, what to do.
 
-    Stages and the command line print its text to standard error and exit with code 1; every other
-    exception is a defect of avvla and keeps its traceback.
+    Stages and the command line print its text to standard error and exit with code 1. So does the
+    command line with what the machine refuses (OSError); every other exception is a defect of avvla
+    and keeps its traceback.
     """
 
 

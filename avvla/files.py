@@ -8,10 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from avvla.errors import UserError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends without an error."""
+    """A temporary path beside `path` that takes its name when the block ends without an error.
+
+    Raises:
+        UserError: `path` is a folder.
+    """
+    if path.is_dir() and not path.is_symlink():
+        raise UserError(f"{path} is a folder, expected the name of a file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

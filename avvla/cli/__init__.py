@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The interpreter flushes once more at exit, which would print the same error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        # A full disk, a missing permission: refused by the machine, not a fault of the program.
+        print(f"avvla: {error}", file=sys.stderr)
+        return 1
     return code
 
 

@@ -130,10 +130,18 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    from avvla.actions.unicycle import DT_S
+
     for name in ("duration", "command_every"):
         if not 0 < getattr(arguments, name) < float("inf"):
             option = name.replace("_", "-")
             raise UserError(f"--{option} is {getattr(arguments, name):g}, expected more than 0 s")
+    if arguments.duration < DT_S:
+        raise UserError(
+            f"--duration is {arguments.duration:g}, expected a tick of {DT_S} s or more"
+        )
+    if arguments.road < 0:
+        raise UserError(f"--road is {arguments.road}, expected 0 or more")
     if not 0 <= arguments.latency_ms < float("inf"):
         raise UserError(f"--latency-ms is {arguments.latency_ms:g}, expected 0 ms or more")
     if arguments.latency_ms and arguments.clock == "wall":
@@ -178,6 +186,10 @@ def _commander(arguments: argparse.Namespace) -> Commander:
     if arguments.commander == "vlm":
         if not arguments.url or not arguments.model:
             raise UserError("--commander vlm needs --url and --model: say where which model is")
+        if not arguments.url.startswith(("http://", "https://")):
+            raise UserError(
+                f"--url is {arguments.url!r}, expected the chat API's, as http://127.0.0.1:8000/v1"
+            )
         return Chat(arguments.url, arguments.model, host.commander_token())
     if arguments.commander == "local":
         from avvla.agent.local_model import LocalModel

@@ -136,7 +136,8 @@ class DrivingEnv(gymnasium.Env[Observation, Action]):
             self._info(metrics),
         )
 
-    def render(self) -> NDArray[np.uint8] | None:
+    # Gymnasium 1.2, which RLlib needs, has a free type variable for a frame.
+    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         """The bird's-eye view (480, 480, 3) uint8 RGB around the ego."""
         if self.render_mode is None:
             return None

@@ -43,6 +43,13 @@ def test_a_drive_in_real_time_with_a_view(capsys):
     [
         (["--family", "nowhere"], "--family is 'nowhere', expected lane_keeping or"),
         (["--duration", "0"], "--duration is 0, expected more than 0 s"),
+        (["--duration", "0.01"], "--duration is 0.01, expected a tick of 0.1 s or more"),
+        (["--road", "-1"], "--road is -1, expected 0 or more"),
+        (
+            ["--commander", "vlm", "--url", "ftp://x", "--model", "m"],
+            "--url is 'ftp://x', expected",
+        ),
+        (["--output", "."], "expected the name of a file to write"),
         (["--duration", "inf"], "--duration is inf, expected more than 0 s"),
         (["--duration", "nan"], "--duration is nan, expected more than 0 s"),
         (["--command-every", "-1"], "--command-every is -1, expected more than 0 s"),

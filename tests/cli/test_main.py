@@ -127,3 +127,13 @@ def test_a_reader_that_left_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 141
+
+
+def test_what_the_machine_refuses_is_one_line(monkeypatch, capsys):
+    def refused(listing):
+        raise OSError(28, "No space left on device", "out.npz")
+
+    monkeypatch.setattr("avvla.probe.probe", lambda: None)
+    monkeypatch.setattr("avvla.doctor.report", refused)
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err == "avvla: [Errno 28] No space left on device: 'out.npz'\n"
