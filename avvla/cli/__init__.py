@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: help was asked for (code 0) or the usage is wrong (code 2).
     """
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options; `run` is what a command calls."""
     parser = argparse.ArgumentParser(
         prog="avvla",
         description="From raw driving logs to a vision-language-action model that drives.",
