@@ -6,7 +6,8 @@ been submitted at once, as a simulator does; `step` has their submission as well
 which does nothing, shows what of it is gRPC and how busy the machine is: `ratio` is its p99 over
 that of a drive. Processor time of the server, which other work on the machine changes little, is
 told beside the rate of many sessions: of a step (egomotion, route, drive at constant velocity), and
-of an empty call.
+of an empty call; `own` is the processor time of single drives and pictures within the service,
+without the transport.
 """
 
 import argparse
@@ -26,7 +27,12 @@ import numpy as np
 import psutil
 from driver_client import FRONT, STEP_US
 
+from avvla.driver.service import Sight
+from avvla.physical_ai.camera import Crop
+from avvla.policy.interface import ConstantVelocity
+
 NAMES = (FRONT, "camera_cross_left_120fov", "camera_cross_right_120fov", "camera_front_tele_30fov")
+SIGHT = Sight(FRONT, Crop(10.0, 33.0, 50.0), 96)
 CAMERAS = dict.fromkeys(NAMES, (1920, 1080))
 STEPS, SESSIONS, ROUNDS, MANY, EMPTY = 200, 64, 30, 1000, 500
 WARM = 20
@@ -37,19 +43,15 @@ def serve(blind: bool) -> None:
     from avvla.driver import canaries
     from avvla.driver.field_agent import FieldAgent
     from avvla.driver.server import serve
-    from avvla.driver.service import Sight
-    from avvla.physical_ai.camera import Crop
-    from avvla.policy.interface import ConstantVelocity
 
     cv2.setNumThreads(1)
     planner = canaries.ConstantVelocity() if blind else FieldAgent(ConstantVelocity())
-    sight = Sight(FRONT, Crop(10.0, 33.0, 50.0), 96)
     asyncio.run(
         serve(
             planner,
             "127.0.0.1",
             0,
-            sight=sight,
+            sight=SIGHT,
             exit_on_shut_down=True,
             ready=lambda port, stop: print(port, flush=True),
         )
@@ -185,6 +187,45 @@ def served(how: str) -> Iterator[tuple[int, psutil.Process]]:
         child.communicate()
 
 
+async def own() -> dict[str, float]:
+    """Milliseconds of processor time that the service itself takes, of each call at the 50th and
+    99th percentile: a drive of a policy that sees and takes no time, and a picture of its camera.
+    """
+    from avvla.driver import wire
+    from avvla.driver.batcher import Batcher
+    from avvla.driver.field_agent import FieldAgent
+    from avvla.driver.service import Service
+
+    batcher = Batcher(FieldAgent(ConstantVelocity()), 16)
+    service = Service(batcher, SIGHT, lambda: None)
+    kinds = {method.name: method.input_type.full_name for method in wire.methods(wire.DRIVER)}
+    taken: dict[str, list[float]] = {name: [] for name in kinds}
+
+    async def call(name: str, data: bytes) -> None:
+        begin = time.process_time()
+        response = await getattr(service, name)(wire.read(kinds[name], data))
+        response.SerializeToString()
+        taken[name].append((time.process_time() - begin) * 1e3)
+
+    pictures = frames(8, 1920, 1080)
+    await call("start_session", sim.start("own", CAMERAS).SerializeToString())
+    for number in range(WARM + STEPS):
+        now = number * STEP_US
+        image = sim.image("own", now, pictures[number % 8], FRONT)
+        await call("submit_image_observation", image.SerializeToString())
+        await call("submit_egomotion_observation", motion("own", now))
+        await call("submit_route", route("own", now))
+        await call("drive", sim.drive("own", now).SerializeToString())
+    batcher.close()
+    service.close()
+    of = {"drive": "drive", "picture": "submit_image_observation"}
+    return {
+        f"own_{name}_p{q}_ms": round(float(np.percentile(taken[call][WARM:], q)), 2)
+        for name, call in of.items()
+        for q in (50, 99)
+    }
+
+
 def at_once() -> dict[str, float]:
     """Figures of SESSIONS sessions at constant velocity."""
     with served("constant_velocity") as (port, process):
@@ -231,7 +272,10 @@ def paced_and_memory() -> dict[str, float]:
 
 def main() -> None:
     cv2.setNumThreads(1)
-    figures = at_once() | paced_and_memory()
+    figures = asyncio.run(own())
+    for name, value in figures.items():
+        print(f"{name}: {value}")
+    figures |= at_once() | paced_and_memory()
     print(json.dumps(figures | {"load": round(os.getloadavg()[0], 1)}))
 
 

@@ -9,7 +9,7 @@ from markupsafe import escape
 
 from avvla.alpasim.collection import SCORES, collect
 from avvla.alpasim.meanings import MEANINGS, meaning, place
-from avvla.alpasim.metrics import Metrics, read_metrics
+from avvla.alpasim.metrics import Metrics, Rollouts, read_metrics
 from avvla.alpasim.report import number, render, what
 from avvla.results import write_metrics
 
@@ -72,6 +72,10 @@ def test_numbers_and_what_they_are_of(read, newest):
         update={"scenes": made.scenes.model_copy(update={"n_sim_steps": (60, 200)})}
     )
     assert what(several).endswith("2 rollouts of 60 or 200 steps")
+    counts = Rollouts(started=5, complete=4, evaluated=3)
+    other = made.model_copy(update={"scenes": made.scenes.model_copy(update={"rollouts": counts})})
+    assert ", 3 rollouts of " in what(other)
+    assert "3 evaluated, 4 complete, 5 started" in render(other)
     assert "60, 200" in render(several)
 
 
