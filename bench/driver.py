@@ -188,8 +188,9 @@ def served(how: str) -> Iterator[tuple[int, psutil.Process]]:
 
 
 async def own() -> dict[str, float]:
-    """Milliseconds of processor time that the service itself takes, of each call at the 50th and
-    99th percentile: a drive of a policy that sees and takes no time, and a picture of its camera.
+    """Milliseconds of processor time that the service itself takes for a drive and a picture.
+
+    The policy sees and takes no time.
     """
     from avvla.driver import wire
     from avvla.driver.batcher import Batcher
