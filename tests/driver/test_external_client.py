@@ -6,6 +6,8 @@ wire, not a simulation.
 """
 
 import importlib.util
+import json
+import math
 import re
 import subprocess
 import sys
@@ -26,11 +28,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def told(port: int, *options: str) -> dict[str, str]:
+def told(port: int) -> dict[str, str]:
     """What the client says after a session, by name."""
     target = ["--driver", f"127.0.0.1:{port}", "--steps", str(STEPS)]
     done = subprocess.run(
-        [sys.executable, "-m", f"{MODULE}.cli", "demo", *target, *options],
+        [sys.executable, "-m", f"{MODULE}.cli", "demo", *target],
         capture_output=True,
         text=True,
         timeout=120,
@@ -59,14 +61,35 @@ def test_the_route_follower_keeps_the_lane_under_it():
     assert "refused" not in log
 
 
+ROLLING = f"""
+import json, sys
+from {MODULE}.testing import FakeCamera, FakeLoop
+camera = FakeCamera(logical_id={FRONT!r}, width=480, height=270, fov_deg=100.0)
+with FakeLoop(sys.argv[1], [camera], initial_speed_mps=5.0) as loop:
+    found = loop.run({STEPS})
+print(json.dumps([found.steps, found.terminated_by_policy, *found.ego.poses[-1].position.tolist()]))
+"""
+
+
 def test_the_learned_agent_completes_a_session_under_it(server, agent, caplog):
-    """Of drawn weights it drives anywhere; whether it sees, plans and answers is what is asked."""
+    """Of drawn weights it drives anywhere; whether it sees, plans and answers is what is asked.
+
+    A plan begins at the present speed, and this client drives the first step of each alone: so it
+    is given a speed, which it then keeps.
+    """
     caplog.set_level("INFO", "avvla.driver")
-    camera = ("--camera-id", FRONT, "--camera-fov", "100", "--camera-width", "480")
     sight = Sight(FRONT, agent.crop, agent.image_size)
     with server(FieldAgent(agent), sight=sight) as port:
-        found = told(port, *camera, "--camera-height", "270")
-    assert (found["steps"], found["terminated by policy"]) == (str(STEPS), "False")
+        done = subprocess.run(
+            [sys.executable, "-c", ROLLING, f"127.0.0.1:{port}"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    steps, terminated, x, y, _ = json.loads(done.stdout)
+    assert (steps, terminated) == (STEPS, False)
+    assert math.hypot(x, y) == pytest.approx(5.0 * 0.1 * (STEPS - 1), rel=0.1)
     assert ": planned" in caplog.text
     assert f"closed after {STEPS} drives" in caplog.text
     assert "refused" not in caplog.text
