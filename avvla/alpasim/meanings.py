@@ -14,7 +14,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "offroad_or_collision_at_fault": ("off the road, or a collision at fault", EVENT),
     "wrong_lane": ("in a lane of the other direction; intersections give false alarms", EVENT),
     "left_corridor_laterally": ("too far beside the recorded path", EVENT),
-    "open_loop_collision": ("a plan that would collide", EVENT),
+    "open_loop_collision": ("plans that meet another where it will be", "share of plans"),
     "safety_monitor_triggered": ("the driver's own safety monitor spoke up", EVENT),
     "img_is_black": ("a black camera image; such rollouts are left out of all else", EVENT),
     "avg_dist_between_incidents": ("driven per collision or departure from the road", "km"),
