@@ -37,11 +37,6 @@ def namespaces() -> bool:
     return True
 
 
-pytestmark = pytest.mark.skipif(
-    not namespaces(), reason="no network namespaces here: they need root and iproute2"
-)
-
-
 class Hosts:
     """Two namespaces with a veth pair between them; the driver's end can be unplugged."""
 
@@ -77,6 +72,14 @@ class Hosts:
         ip("-n", self.driver, "link", "set", self._ends[self.driver], state)
 
 
+@pytest.fixture
+def hosts() -> Iterator[Hosts]:
+    if not namespaces():
+        pytest.skip("no network namespaces here: they need root and iproute2")
+    with Hosts() as made:
+        yield made
+
+
 @contextmanager
 def simulator(hosts: Hosts, port: int) -> Iterator[Callable[[str], str]]:
     """Tells the client on the other host what to do, and what it says."""
@@ -103,9 +106,8 @@ def simulator(hosts: Hosts, port: int) -> Iterator[Callable[[str], str]]:
         process.communicate()
 
 
-def test_a_cut_fails_the_call_with_a_status_and_the_next_session_works():
+def test_a_cut_fails_the_call_with_a_status_and_the_next_session_works(hosts):
     with ExitStack() as stack:
-        hosts = stack.enter_context(Hosts())
         there = ("ip", "netns", "exec", hosts.driver)
         process, port = stack.enter_context(
             driver_process("--policy", "constant_velocity", before=there, host=DRIVER)
