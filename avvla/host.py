@@ -62,12 +62,7 @@ def episodes_root() -> Path:
     Raises:
         UserError: it is not set, not absolute or no folder.
     """
-    if "AVVLA_HDF5" not in os.environ:
-        raise UserError("AVVLA_HDF5 is not set: set it to the folder of the HDF5 episodes")
-    folder = _folder("AVVLA_HDF5", "hdf5")
-    if not folder.is_dir():
-        raise UserError(f"AVVLA_HDF5 is {str(folder)!r}, which is no folder")
-    return folder
+    return _given("AVVLA_HDF5", "the folder of the HDF5 episodes")
 
 
 def work_root() -> Path:
@@ -83,6 +78,15 @@ def alpamayo_root() -> Path:
 def alpasim_root() -> Path:
     """Folder of the labels of Alpasim's scenes: `$AVVLA_ALPASIM`, else `avvla/alpasim`."""
     return _folder("AVVLA_ALPASIM", "alpasim")
+
+
+def alpasim_run() -> Path:
+    """Folder of a finished run of Alpasim: `$AVVLA_ALPASIM_RUN` (absolute).
+
+    Raises:
+        UserError: it is not set, not absolute or no folder.
+    """
+    return _given("AVVLA_ALPASIM_RUN", "the run folder (wizard.log_dir) of a run that has ended")
 
 
 def base_root() -> Path:
@@ -143,6 +147,16 @@ def _folder(variable: str, name: str) -> Path:
         cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return Path(cache) / "avvla" / name
     return given
+
+
+def _given(variable: str, what: str) -> Path:
+    """A folder that has to be named; `what` says in the message which."""
+    folder = _absolute(variable)
+    if folder is None:
+        raise UserError(f"{variable} is not set: set it to {what}")
+    if not folder.is_dir():
+        raise UserError(f"{variable} is {str(folder)!r}, which is no folder: set it to {what}")
+    return folder
 
 
 def _absolute(variable: str) -> Path | None:

@@ -29,12 +29,13 @@ class Client:
     """Calls on one channel, synchronous or as futures.
 
     Args:
-        port: on the loopback.
+        port: of the driver.
+        host: its address.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         options = [("grpc.max_send_message_length", 64 << 20)]
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options)
+        self.channel = grpc.insecure_channel(f"{host}:{port}", options)
         self._calls = {
             name: self.channel.unary_unary(PATH + name, response_deserializer=answer.FromString)
             for name, (_, answer) in messages().items()

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from avvla.config import Params
+from avvla.config.section import Section
 from avvla.errors import UserError
-from avvla.params import load_params
+from avvla.params import load
 
 MANIFEST = Path("data/manifest.json")
 LABELS = Path("data/labels")
@@ -18,10 +19,12 @@ ACTIONS = Path("data/actions")
 LEROBOT = Path("data/lerobot")
 
 
-def run(stage: Callable[[Params], None]) -> None:
-    """Run a stage with params.yaml; exit with 1 on bad input, with 130 when interrupted."""
+def run[P: Section](
+    stage: Callable[[P], None], kind: type[P] = Params, path: Path = Path("params.yaml")
+) -> None:
+    """Run a stage with its parameters; exit with 1 on bad input, with 130 when interrupted."""
     try:
-        stage(load_params())
+        stage(load(kind, path))
     except UserError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except KeyboardInterrupt:

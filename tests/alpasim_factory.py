@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ REAL = Path(__file__).parents[2] / "shared/cases/alpasim_configs"
 TABLES = Path(__file__).parents[2] / "shared/data"
 SCENE, OTHER_SCENE = "clipgt-00000000-aaaa", "clipgt-11111111-bbbb"
 ROLLOUT = "0f0f0f0f-0000-1111-2222-333333333333"
+BOTH = [(SCENE, ROLLOUT), (OTHER_SCENE, ROLLOUT)]
 SET = "0123456789abcdef0123456789abcdef"
 WIDE, TELE = "camera_front_wide_120fov", "camera_front_tele_30fov"
 
@@ -267,3 +269,36 @@ def metrics_table(
                 for metric, value in values.items()
             ]  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def evaluated_run(run: Path) -> Path:
+    """A run of 0.1.3 with its evaluation: one rollout left the road."""
+    run_folder(run, old=True)
+    for scene, _ in BOTH:
+        rollout(run, log(9), old=True, scene=scene)
+    (run / "eval/videos").mkdir(parents=True)
+    video = run / f"eval/videos/{SCENE}_0_{ROLLOUT}_<built-in method index of VideoLayout>.mp4"
+    video.touch()
+    table = metrics_table(BOTH, offroad={(0, 5): 1.0})
+    table.to_parquet(run / "eval/metrics_unprocessed.parquet")
+    return run
+
+
+def scored_run(run: Path) -> Path:
+    """A run of 0.111: metrics beside each log, a table and a summary."""
+    run_folder(run, old=False)
+    for number, (scene, name) in enumerate(BOTH):
+        path = rollout(run, log(9), old=False, scene=scene)
+        changed = {"collision_any": {(0, 2): 1.0}, "collision_front": {(0, 2): 1.0}}
+        table = metrics_table([(scene, name)], **(changed if number else {}))
+        table.to_parquet(path.with_name("metrics.parquet"))
+    (run / "aggregate").mkdir()
+    row = {"progress": 0.55, "progress_std": None, "offroad": 0.0, "offroad_std": 0.1,
+           "run_name": "LR-1", "run_uuid": "1", "n_rollouts": 2, "n_clips": 2.0}  # fmt: skip
+    pd.DataFrame([row]).to_parquet(run / "aggregate/metrics_results.parquet")
+    summary = {
+        "schema_version": 1, "metrics_results": [], "score_criteria": {"progress": 0.8},
+        "rollouts": [{"score": 1.0}, {"score": 0.0, "failure_reason": "offroad"}],
+    }  # fmt: skip
+    (run / "aggregate/results-summary.json").write_text(json.dumps(summary))
+    return run

@@ -24,6 +24,7 @@ os.environ.update(
 )
 for variable in (
     "AVVLA_ALPAMAYO",
+    "AVVLA_ALPASIM_RUN",
     "AVVLA_CACHE_GB",
     "AVVLA_DEVICE",
     "AVVLA_WORKERS",

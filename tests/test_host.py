@@ -11,6 +11,7 @@ ROOTS = [
     ("AVVLA_DATA", "data", host.data_root),
     ("AVVLA_WORK", "work", host.work_root),
     ("AVVLA_ALPAMAYO", "alpamayo", host.alpamayo_root),
+    ("AVVLA_ALPASIM", "alpasim", host.alpasim_root),
     ("AVVLA_BASE", "base", host.base_root),
 ]
 
@@ -119,18 +120,22 @@ def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.device() == "cuda:1"
 
 
-def test_the_folder_of_episodes_has_no_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("variable", "folder"),
+    [("AVVLA_HDF5", host.episodes_root), ("AVVLA_ALPASIM_RUN", host.alpasim_run)],
+)
+def test_inputs_of_this_machine_have_no_default(
+    variable: str, folder: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AVVLA_HDF5", str(tmp_path))
-    assert host.episodes_root() == tmp_path
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert folder() == tmp_path
     for text, told in ((str(tmp_path / "no"), "no folder"), ("here", "expected an absolute path")):
-        monkeypatch.setenv("AVVLA_HDF5", text)
+        monkeypatch.setenv(variable, text)
         with pytest.raises(UserError, match=told):
-            host.episodes_root()
-    monkeypatch.delenv("AVVLA_HDF5")
-    with pytest.raises(UserError, match="AVVLA_HDF5 is not set"):
-        host.episodes_root()
+            folder()
+    monkeypatch.delenv(variable)
+    with pytest.raises(UserError, match=f"{variable} is not set: set it to"):
+        folder()
 
 
 def test_decoded_frames_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from alpasim_factory import evaluated_run
 from hdf5_factory import episodes
 
 from avvla.config import Params
@@ -101,8 +102,8 @@ class Clone:
         return (self.root / name).read_bytes()
 
     def changed(self):
-        """Stages that DVC would run again."""
-        status = json.loads(self.run("dvc", "status", "--json").stdout)
+        """Stages of the root's pipeline that DVC would run again."""
+        status = json.loads(self.run("dvc", "status", "--json", "dvc.yaml").stdout)
         return {name for name in status if name in STAGES}
 
 
@@ -213,6 +214,24 @@ def test_the_embedded_profile_is_the_default_and_the_committed_params_yaml(tmp_p
         ["git", "show", "HEAD:params.yaml"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert committed == (tmp_path / "params.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_of_alpasim_is_collected_apart_from_the_roots_pipeline(tmp_path):
+    clone = Clone(tmp_path)
+    before = clone.read("dvc.lock")
+    repro = ("dvc", "repro", "pipelines/alpasim/dvc.yaml")
+    refused = clone.run(*repro, check=False)
+    assert refused.returncode != 0
+    assert "error: AVVLA_ALPASIM_RUN is not set" in refused.stderr
+    clone.environment["AVVLA_ALPASIM_RUN"] = str(evaluated_run(tmp_path / "run"))
+    done = clone.run(*repro, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(clone.read("results/alpasim/metrics.json"))["run"]["uuid"] == "1"
+    assert b"<html" in clone.read("results/alpasim/report.html")
+    assert clone.read("dvc.lock") == before
+    again = clone.run(*repro)
+    assert "'pipelines/alpasim/dvc.yaml:report' didn't change, skipping" in again.stdout
 
 
 @pytest.mark.slow

@@ -200,7 +200,8 @@ def _suite(run: Path) -> str:
 
 def _identity(run: Path) -> dict[str, Any]:
     found = read(run / METADATA).plain if (run / METADATA).exists() else {}
-    return {key: found.get(f"run_{key}") for key in ("name", "uuid")}
+    values = {key: found.get(f"run_{key}") for key in ("name", "uuid")}
+    return {key: None if value is None else str(value) for key, value in values.items()}
 
 
 def _images(folder: RunFolder) -> dict[str, str]:

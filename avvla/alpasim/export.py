@@ -41,6 +41,7 @@ _SCHEMAS = {
         }
     ),
 }
+_LAST_US = (1 << 63) - 1  # of a column
 _BATCH = 10_000  # rows that are held before they are written
 Row = tuple[object, ...]
 
@@ -153,7 +154,7 @@ def _tables_in(folder: Path, done: Exported) -> Iterator[Mapping[str, _Table]]:
 
 def _poses(actors: Message) -> list[Row]:
     """Rows of ActorPoses{fixed64 timestamp_us=1; repeated {string actor_id=1; Pose=2}=2}."""
-    time_us = actors.integer(1)
+    time_us = _time_us(actors, 1)
     found = [Message(content) for content in actors.all(2)]
     return [(time_us, actor.text(1), *_pose(actor.child(2))) for actor in found]
 
@@ -161,7 +162,7 @@ def _poses(actors: Message) -> list[Row]:
 def _plan(response: Message, drive: int) -> list[Row]:
     """Rows of DriveResponse{Trajectory{repeated {Pose=1; fixed64 timestamp_us=2}=1}=2}."""
     poses = [Message(content) for content in response.child(2).all(1)]
-    return [(drive, pose.integer(2), *_pose(pose.child(1))) for pose in poses]
+    return [(drive, _time_us(pose, 2), *_pose(pose.child(1))) for pose in poses]
 
 
 def _pose(pose: Message) -> tuple[float, ...]:
@@ -182,7 +183,15 @@ def _frame(entry: Entry, end: int) -> tuple[str, int, Frame]:
     # Views of the same bytes: where the image begins is told by what is left behind it.
     place = _offset(content, entry.content)
     begin = end - len(entry.content) + place
-    return image.text(5), image.integer(2), Frame(image.integer(3), begin, len(content))
+    start_us, end_us = _time_us(image, 2), _time_us(image, 3)
+    return image.text(5), start_us, Frame(end_us, begin, len(content))
+
+
+def _time_us(message: Message, number: int) -> int:
+    time_us = message.integer(number)
+    if time_us > _LAST_US:
+        raise DamagedError(f"a time of {time_us} us")
+    return time_us
 
 
 def _offset(part: memoryview, whole: memoryview) -> int:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from avvla.agent.loop import Loop, Tick
     from avvla.agent.place import Tour
     from avvla.cli.command import Group
-    from avvla.config import Params
+    from avvla.config import Params, Synthetic
+    from avvla.physical_ai.camera import Crop
     from avvla.policy.interface import Policy
 
 COMMANDERS = ("given", "fixed", "vlm", "local")
@@ -105,8 +106,8 @@ def _run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     params = load_params()
     commander = _commander(arguments)
-    policy, image_size = _policy(arguments, params)
-    place = _tour(arguments, params, image_size)
+    policy, crop, image_size = _policy(arguments, params)
+    place = _tour(arguments, params.dataset.synthetic, crop, image_size)
     loop = Loop(Settings(chunking=arguments.chunking, override=not arguments.no_override))
     view = Live(refresh_per_second=10) if arguments.live else None
     seen: list[Tick] = []
@@ -200,11 +201,13 @@ def _commander(arguments: argparse.Namespace) -> Commander:
     return Given()
 
 
-def _policy(arguments: argparse.Namespace, params: Params) -> tuple[Policy, int]:
+def _policy(arguments: argparse.Namespace, params: Params) -> tuple[Policy, Crop, int]:
+    """Who plans, and what is seen of the camera: its crop, as a square of so many pixels."""
     if arguments.policy == "constant_velocity":
+        from avvla.physical_ai.camera import Crop
         from avvla.policy.interface import ConstantVelocity
 
-        return ConstantVelocity(), params.build.image_size
+        return ConstantVelocity(), Crop.of(params.build), params.build.image_size
     import torch
 
     from avvla import host
@@ -212,25 +215,23 @@ def _policy(arguments: argparse.Namespace, params: Params) -> tuple[Policy, int]
 
     torch.set_num_threads(1)
     agent = FieldAgent(arguments.checkpoint, host.device())
-    return agent, agent.image_size
+    return agent, agent.crop, agent.image_size
 
 
-def _tour(arguments: argparse.Namespace, params: Params, image_size: int) -> Tour:
+def _tour(arguments: argparse.Namespace, synthetic: Synthetic, crop: Crop, image_size: int) -> Tour:
     from avvla.agent.place import EmbeddedPlace, Tour
     from avvla.errors import one_of
-    from avvla.physical_ai.camera import Crop
     from avvla.world.embedded import EmbeddedWorld
     from avvla.world.recording import synthetic_camera
     from avvla.world.scenario import FAMILIES, PLAYED_KEY, draw_scenario
 
     family = one_of("--family", arguments.family, tuple(FAMILIES))
-    synthetic = params.dataset.synthetic
     camera = synthetic_camera(synthetic)
 
     def road(index: int) -> EmbeddedPlace:
         key = PLAYED_KEY, arguments.road + index
         world = EmbeddedWorld(camera, synthetic.randomisation)
         world.reset(draw_scenario(family, *key), *key)
-        return EmbeddedPlace(world, Crop.of(params.build), image_size, arguments.goal)
+        return EmbeddedPlace(world, crop, image_size, arguments.goal)
 
     return Tour(road)

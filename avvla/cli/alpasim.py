@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROLES = ("sim", "driver")
 POLICIES = ("smolvla", "route_follower", "constant_velocity", "replay")
 _OTHER: dict[str | None, Role] = {"sim": "driver", "driver": "sim"}
-RESULT = Path("results/alpasim/metrics.json")
+RESULT, PAGE = Path("results/alpasim/metrics.json"), Path("results/alpasim/report.html")
 
 
 def add(top: Group) -> None:
@@ -55,6 +55,17 @@ def add(top: Group) -> None:
         "--output", type=Path, default=RESULT, metavar="FILE.json", help="(default: %(default)s)"
     )
     collect.add_argument("--suite", metavar="ID", help="test suite, where the run does not name it")
+    report = add_command(alpasim, "report", "the collected metrics as a page", _report)
+    report.add_argument(
+        "--metrics",
+        type=Path,
+        default=RESULT,
+        metavar="FILE.json",
+        help="as `collect` writes it (default: %(default)s)",
+    )
+    report.add_argument(
+        "--output", type=Path, default=PAGE, metavar="FILE.html", help="(default: %(default)s)"
+    )
     alpasim_scenes.add(alpasim)
     alpasim_logs.add(alpasim)
 
@@ -183,4 +194,14 @@ def _collect(arguments: argparse.Namespace) -> int:
         f" {scenes['suite']}, {scenes['rollouts']['evaluated']} rollouts evaluated,"
         f" {len(made['violations'])} with violations, Alpasim {made['alpasim']['version']}"
     )
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from avvla.alpasim.metrics import read_metrics
+    from avvla.alpasim.report import render
+    from avvla.results import write_text
+
+    write_text(arguments.output, render(read_metrics(arguments.metrics)))
+    print(arguments.output)
     return 0

@@ -29,13 +29,6 @@ def add(top: Group) -> None:
         "--checkpoint", type=Path, metavar="DIR", help="of smolvla: a folder that training wrote"
     )
     serve.add_argument(
-        "--params",
-        type=Path,
-        default=Path("params.yaml"),
-        metavar="FILE",
-        help="of smolvla: the parameters it was trained with, for its crop (default: %(default)s)",
-    )
-    serve.add_argument(
         "--camera",
         default=CAMERA,
         metavar="NAME",
@@ -146,15 +139,7 @@ def _field_agent(arguments: argparse.Namespace) -> tuple[Planner, Sight]:
     from avvla import host
     from avvla.driver.field_agent import FieldAgent
     from avvla.driver.service import Sight
-    from avvla.params import load_params
-    from avvla.physical_ai.camera import Crop
     from avvla.policy import driver
 
-    build = load_params(arguments.params).build
     agent = driver.FieldAgent(arguments.checkpoint, host.device())
-    if agent.image_size != build.image_size:
-        raise UserError(
-            f"{arguments.checkpoint} sees pictures of {agent.image_size} px, {arguments.params} has"
-            f" build.image_size {build.image_size}: give the parameters that it was trained with"
-        )
-    return FieldAgent(agent), Sight(arguments.camera, Crop.of(build), agent.image_size)
+    return FieldAgent(agent), Sight(arguments.camera, agent.crop, agent.image_size)

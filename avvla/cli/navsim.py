@@ -32,14 +32,6 @@ def add(top: Group) -> None:
         help="the canary constant_velocity needs no checkpoint (default: %(default)s)",
     )
     config.add_argument(
-        "--params",
-        type=Path,
-        default=Path("params.yaml"),
-        metavar="FILE",
-        help="parameters of the checkpoint's training: how its images were cropped"
-        " (default: %(default)s)",
-    )
-    config.add_argument(
         "--device", default="cpu", help="torch device of the driver (default: %(default)s)"
     )
     add_command(
@@ -60,13 +52,8 @@ def add(top: Group) -> None:
 
 def _config(arguments: argparse.Namespace) -> int:
     from avvla.navsim.configuration import agent_yaml
-    from avvla.params import load_params
 
-    build = load_params(arguments.params).build
-    print(
-        agent_yaml(arguments.policy, arguments.checkpoint, arguments.device, build),
-        end="",
-    )
+    print(agent_yaml(arguments.policy, arguments.checkpoint, arguments.device), end="")
     return 0
 
 

@@ -13,6 +13,6 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A frozen section of params.yaml that refuses unknown keys."""
+    """A frozen section of a parameter file that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

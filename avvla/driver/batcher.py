@@ -13,7 +13,8 @@ class Batcher:
     """A planner for many callers of one event loop.
 
     Args:
-        planner: called in a thread of its own, with one batch at a time.
+        planner: called in a thread of its own, with one batch at a time; one that sees nothing is
+            done before a thread has begun, and is called at once.
         most: scenes of a batch.
     """
 
@@ -25,6 +26,8 @@ class Batcher:
 
     async def plan(self, scene: Scene) -> Way:
         """The way of a scene; raises what the planner does for this one."""
+        if not self._planner.sees:
+            return self._planner.plan([scene])[0]
         future: asyncio.Future[Way] = asyncio.get_running_loop().create_future()
         self._waiting.append((scene, future))
         if self._task is None or self._task.done():

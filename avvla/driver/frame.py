@@ -12,8 +12,8 @@ from PIL import Image
 from avvla.driver.refusal import invalid
 
 FORMATS = ("JPEG", "PNG")
-MOST_PX = 1 << 26
-"""Of a whole frame: a small file can say that it holds a huge one."""
+MOST_PX, LONGEST_PX = 1 << 24, 1 << 14
+"""Of a frame (4K has half of it) and of a side: a small file can say that it holds a huge one."""
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _AS_IT_IS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -29,8 +29,11 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
             width, height = header.size
     except (OSError, ValueError, SyntaxError, *_BOMBS):
         raise invalid(f"an image of {len(data)} bytes is no JPEG or PNG that fits here") from None
-    if width * height > MOST_PX:
-        raise invalid(f"an image has {width}x{height} pixels, expected at most {MOST_PX}")
+    if width * height > MOST_PX or max(width, height) > LONGEST_PX:
+        raise invalid(
+            f"an image has {width}x{height} pixels, expected at most {MOST_PX} and {LONGEST_PX} a"
+            " side"
+        )
     try:
         # The same pixels as PIL's, in two thirds of the time.
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_IT_IS)

@@ -24,6 +24,10 @@ Picture = NDArray[np.uint8]
 WIDEST_RAD = math.radians(80)
 """From the axis of a pinhole, whose picture would be endless at 90 degrees."""
 MOST_PX = 1 << 14
+MOST_TERMS, LARGEST = 8, 1e9
+"""Of a polynomial, and of any number of a camera: beyond them arithmetic overflows."""
+WIDER = 1.5
+"""At most, or narrower, may a frame be than the camera's own proportions."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def lens(spec: Any) -> Lens:
             f"camera {name} has intrinsics of the kind {kind}, expected ftheta_param or"
             " opencv_pinhole_param"
         )
-    if not all(map(math.isfinite, numbers)) or not _focal(made) > 0:
+    if not all(abs(number) <= LARGEST for number in numbers) or not _focal(made) > 0:
         raise invalid(f"the intrinsics of camera {name} make no camera")
     return made
 
@@ -74,8 +78,17 @@ def picture(lens: Lens, frame: Picture, crop: Crop, size: int) -> Picture:
     """The policy's picture (size, size, 3) of a frame (H, W, 3) of any size, both RGB.
 
     The frame shows what the lens does at native resolution.
+
+    Raises:
+        RefusalError: it has quite other proportions.
     """
     rows, columns = frame.shape[:2]
+    wider = columns * lens.height / (rows * lens.width)
+    if not 1 / WIDER <= wider <= WIDER:
+        raise invalid(
+            f"an image has {columns}x{rows} pixels, expected the proportions of its camera,"
+            f" {lens.width}x{lens.height}"
+        )
     # One factor for both axes, as the lens has one radius for both.
     across = max(round(lens.width * rows / lens.height), 1)
     if abs(across - columns) > 1:
@@ -112,6 +125,8 @@ def _focal(lens: Lens) -> float:
 def _f_theta(param: Any, width: int, height: int) -> FThetaCamera:
     forward, backward = param.angle_to_pixeldist_poly, param.pixeldist_to_angle_poly
     fw, bw = tuple(forward), tuple(backward)
+    if max(len(fw), len(bw)) > MOST_TERMS:
+        raise invalid(f"an f-theta camera has a polynomial of more than {MOST_TERMS} numbers")
     if not fw and bw:
         fw = inverse(bw, math.hypot(width, height) / 2)
     if len(fw) < 2:
@@ -131,8 +146,11 @@ def inverse(backward: tuple[float, ...], most_px: float) -> tuple[float, ...]:
     """The polynomial without constant, of degree 5, from angle to radius of that from radius."""
     radius = np.linspace(0.0, most_px, 200)
     angle = np.polynomial.polynomial.polyval(radius, backward)
-    if not np.isfinite(angle).all() or not (np.diff(angle) > 0).all():
-        raise invalid("the angle of an f-theta camera does not grow with the distance in pixels")
+    if not (np.abs(angle) <= 2 * math.pi).all() or not (np.diff(angle) > 0).all():
+        raise invalid(
+            "the angle of an f-theta camera does not grow with the distance in pixels, from 0 to at"
+            " most a whole turn"
+        )
     powers = angle[:, None] ** np.arange(1, 6)
     found = np.linalg.lstsq(powers, radius, rcond=None)[0]
     return (0.0, *found.tolist())

@@ -1,7 +1,7 @@
 """Following a route by pure pursuit (Coulter 1992): steer along the arc to a point ahead on it.
 
-The vehicle is the project's unicycle. Its speed goes to the cruise speed, is lower where the route
-bends, and 0 at the end of a route that has run out.
+The vehicle is a unicycle whose speed changes evenly within a step. Its speed goes to the cruise
+speed, is lower where the route bends, and 0 at the end of a route that has run out.
 """
 
 from __future__ import annotations
@@ -54,11 +54,14 @@ def pursued(route: Array, speed_mps: float, cruise_mps: float) -> Array | None:
         left = math.cos(yaw) * aside - math.sin(yaw) * ahead
         curvature = 2 * left / max(ahead**2 + aside**2, 1.0)
         curvature = min(max(curvature, -SHARPEST), SHARPEST)
-        x += speed * math.cos(yaw) * DT_S
-        y += speed * math.sin(yaw) * DT_S
-        yaw += speed * curvature * DT_S
         change = limits[min(place, len(limits) - 1)] - speed
+        before = speed
         speed = max(speed + min(max(change, -SLOWER * DT_S), FASTER * DT_S), 0.0)
+        # At the mean of both: who drives the first step of each plan alone moves off too.
+        way = (before + speed) / 2 * DT_S
+        x += way * math.cos(yaw)
+        y += way * math.sin(yaw)
+        yaw += way * curvature
         path[step] = x, y, yaw
     return path
 

@@ -53,5 +53,5 @@ class Planner(Protocol):
         ...
 
     def plan(self, scenes: Sequence[Scene]) -> list[Way]:
-        """A way for each scene. Called from one thread at a time, and not from the event loop's."""
+        """A way for each scene. Called from one thread at a time."""
         ...

@@ -126,6 +126,8 @@ class Session:
         if self._route is None or (then := self._near(self._route[0])) is None:
             return None
         points = self._route[1]
+        if then is pose:
+            return points[:, :2]
         moved = np.zeros((len(points), 7))
         moved[:, :3], moved[:, 3] = points, 1.0
         return composed(composed(inverse(pose), then), moved)[:, :2]

@@ -26,7 +26,7 @@ from avvla.evaluation.examples import Example, load_examples
 from avvla.evaluation.inputs import hashes, read_curve, read_metrics
 from avvla.evaluation.names import AGENT, CONSTANT_VELOCITY, DRIVERS, EGO_STATE
 from avvla.evaluation.open_loop import HORIZONS_S
-from avvla.evaluation.page import environment
+from avvla.page import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 HORIZONS = ("1s", "3s", "6.4s")

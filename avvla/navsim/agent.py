@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class AvvlaAgent:
     Args:
         trajectory_sampling: the devkit's, of 4 s: 8 poses 0.5 s apart, or any multiple of 0.1 s.
         driver: command that starts the driver, `avvla navsim serve` in avvla's environment.
-        policy, checkpoint, device, crop, commands: see `avvla.navsim.driver.Settings`.
+        policy, checkpoint, device, commands: see `avvla.navsim.driver.Settings`.
 
     Raises:
         ValueError: the sampling is another one.
@@ -46,7 +46,6 @@ class AvvlaAgent:
         policy: str,
         checkpoint: str,
         device: str,
-        crop: Mapping[str, Any],
         commands: Sequence[str],
     ) -> None:
         self._trajectory_sampling = trajectory_sampling
@@ -56,7 +55,6 @@ class AvvlaAgent:
             "policy": policy,
             "checkpoint": checkpoint,
             "device": device,
-            "crop": dict(crop),
             "commands": list(commands),
         }
         self._process: subprocess.Popen[bytes] | None = None

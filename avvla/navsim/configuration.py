@@ -9,22 +9,19 @@ from typing import Literal
 
 import yaml
 
-from avvla.config import Build
 from avvla.errors import UserError
-from avvla.physical_ai.camera import Crop
 
 PolicyName = Literal["field_agent", "constant_velocity"]
 _HEAD = "# agent/avvla_agent.yaml, written by `avvla navsim config` (docs/navsim.md)\n"
 
 
-def agent_yaml(policy: PolicyName, checkpoint: Path | None, device: str, build: Build) -> str:
+def agent_yaml(policy: PolicyName, checkpoint: Path | None, device: str) -> str:
     """The yaml of an agent that is planned for by this environment's avvla.
 
     Args:
         policy: which driver.
         checkpoint: folder of the Field Agent; None for the canary.
         device: torch's.
-        build: parameters of the data set that the checkpoint was trained on.
 
     Raises:
         UserError: a Field Agent without a checkpoint, or a checkpoint that is none.
@@ -43,6 +40,5 @@ def agent_yaml(policy: PolicyName, checkpoint: Path | None, device: str, build: 
         "policy": policy,
         "checkpoint": "" if checkpoint is None else str(checkpoint.resolve()),
         "device": device,
-        "crop": Crop.of(build)._asdict(),
     }
     return _HEAD + yaml.safe_dump(agent, sort_keys=False)

@@ -22,17 +22,7 @@ from avvla.physical_ai.camera import Crop
 from avvla.policy.interface import ConstantVelocity, Policy
 from avvla.record import Record
 
-Angle = Annotated[float, Field(gt=0, le=90)]
-_CANARY_IMAGE_SIZE = 8  # nothing looks at it
-
-
-class CropSettings(Record):
-    """What the training images kept around the optical axis, see `Crop`."""
-
-    up_deg: Angle
-    down_deg: Angle
-    side_deg: Angle
-    aspect: Literal["stretch", "pad"]
+_CANARYS = Crop(10.0, 10.0, 10.0), 8  # nothing looks at it
 
 
 class Settings(Record):
@@ -43,7 +33,6 @@ class Settings(Record):
     """Folder of the Field Agent, absolute; not looked at otherwise."""
     device: str
     """Torch's."""
-    crop: CropSettings
     commands: Annotated[tuple[str, ...], Field(min_length=4, max_length=4)]
     """Texts of the taxonomy for left, straight, right and unknown."""
 
@@ -56,12 +45,11 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     """
     try:
         settings = _settings(_receive(requests))
-        policy, size = _driver(settings)
+        policy, crop, size = _driver(settings)
     except UserError as error:
         wire.send(replies, error=str(error))
         raise
     wire.send(replies, ready=1)
-    crop = Crop(**settings.crop.model_dump())
     while (request := _receive(requests)) is not None:
         try:
             plan = policy.plan(observe(request, crop, size, settings.commands))
@@ -104,11 +92,11 @@ def _settings(message: Mapping[str, Any] | None) -> Settings:
     return settings
 
 
-def _driver(settings: Settings) -> tuple[Policy, int]:
-    """A policy, and the side of the image that it sees [px]."""
+def _driver(settings: Settings) -> tuple[Policy, Crop, int]:
+    """A policy, what it sees of the camera, and the side of that image [px]."""
     if settings.policy == "constant_velocity":
-        return ConstantVelocity(), _CANARY_IMAGE_SIZE
+        return ConstantVelocity(), *_CANARYS
     from avvla.policy.driver import FieldAgent  # torch, which the canary does without
 
     agent = FieldAgent(Path(settings.checkpoint), settings.device)
-    return agent, agent.image_size
+    return agent, agent.crop, agent.image_size

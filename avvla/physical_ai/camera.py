@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -109,7 +109,8 @@ def rig_to_camera(points: ArrayLike, extrinsics: RigExtrinsics) -> NDArray[np.fl
     return from_camera @ extrinsics.rotation
 
 
-class Crop(NamedTuple):
+@dataclass(frozen=True)
+class Crop:
     """What a crop keeps around the optical axis [degree]: above it, below it, to either side.
 
     It goes into a square: stretched to fill it, or in its proportions, padded with black.

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from avvla.actions.unicycle import HORIZON
 from avvla.config import Params
 from avvla.errors import UserError
+from avvla.physical_ai.camera import Crop
 from avvla.policy.base import base_of
 from avvla.policy.configuration_field_agent import FieldAgentConfig, features, read_config
 from avvla.policy.lora import has_adapters, merged
@@ -65,6 +66,7 @@ def make_field_agent(params: Params, device: str) -> FieldAgentPolicy:
             heading_scale=policy.heading_scale,
             acceleration_scale=policy.acceleration_scale,
             curvature_scale=policy.curvature_scale,
+            crop=Crop.of(params.build),
         )
         agent = make_policy(FieldAgentPolicy, config, params, base)
     agent.to(device)

@@ -19,6 +19,7 @@ from lerobot.utils.constants import ACTION, OBS_STATE
 from avvla.actions.unicycle import DT_S, HORIZON, check_integrator
 from avvla.errors import UserError
 from avvla.features import IMAGE
+from avvla.physical_ai.camera import Crop
 
 STATE_DIM = 2
 ACTION_DIM = 2
@@ -67,6 +68,8 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
         num_steps: Euler steps of the flow at inference.
         max_state_dim, max_action_dim: padded widths; 2 trains from scratch, 32 fits hub weights.
         speed_scale, heading_scale, acceleration_scale, curvature_scale: see `Scales`.
+        crop: what the training images kept of the front wide camera; a deployment shows the same.
+            None where LeRobot's own trainer made the policy, which does not know.
 
     Raises:
         UserError: a value out of range, or features that are not the Field Agent's.
@@ -86,6 +89,7 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
     heading_scale: float = 0.2
     acceleration_scale: float = 1.0
     curvature_scale: float = 0.008
+    crop: Crop | None = None
     resize_imgs_with_padding: tuple[int, int] | None = None
     freeze_vision_encoder: bool = False
     train_expert_only: bool = False
@@ -114,6 +118,8 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
                 f"n_action_steps is {self.n_action_steps}, expected 1 to {self.chunk_size}"
             )
         check_integrator(self.integrator)
+        if self.crop is not None:
+            _check_crop(self.crop)
         super().__post_init__()
 
     @property
@@ -168,6 +174,14 @@ class FieldAgentConfig(SmolVLAConfig):  # type: ignore[misc]  # lerobot is untyp
         ):
             if got is None or tuple(got.shape) != expected:
                 raise UserError(f"{name} has shape {got and got.shape}, expected {expected}")
+
+
+def _check_crop(crop: Crop) -> None:
+    for name in ("up_deg", "down_deg", "side_deg"):
+        if not 0 < getattr(crop, name) <= 90:
+            raise UserError(
+                f"crop.{name} is {getattr(crop, name)}, expected more than 0 and at most 90 degrees"
+            )
 
 
 def read_config(folder: Path) -> FieldAgentConfig:

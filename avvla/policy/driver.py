@@ -14,6 +14,7 @@ from torch import Tensor
 
 from avvla.errors import UserError
 from avvla.features import IMAGE
+from avvla.physical_ai.camera import Crop
 from avvla.policy.checkpoint import load_checkpoint
 from avvla.policy.chunking import weights
 from avvla.policy.inference import InferenceEngine
@@ -47,6 +48,7 @@ class FieldAgent:
         dtype: torch.dtype = torch.float32,
         compiled: bool = False,
     ) -> None:
+        self._checkpoint = checkpoint
         policy, self._preprocess, _ = load_checkpoint(checkpoint, device)
         self._config = policy.config
         self._engine = InferenceEngine(policy, dtype=dtype, compiled=compiled)
@@ -54,6 +56,22 @@ class FieldAgent:
         self._flow_steps = self._config.num_steps if flow_steps is None else flow_steps
         self.image_size = self._config.image_size
         """Side of the square image that the network expects [px]."""
+
+    @property
+    def crop(self) -> Crop:
+        """What the square image keeps of the front wide camera.
+
+        Raises:
+            UserError: the checkpoint does not say.
+        """
+        crop: Crop | None = self._config.crop
+        if crop is None:
+            raise UserError(
+                f"{self._checkpoint / 'config.json'} has no crop, expected what the training images"
+                " kept of the camera: it is of an older version or of LeRobot's own trainer; train"
+                " again with `dvc repro train`"
+            )
+        return crop
 
     def plan(self, observation: Observation) -> Plan:
         """Plans for a batch of observations; the same observation gives the same plan.

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from avvla.actions.fit import T0, to_local
 from avvla.actions.unicycle import DT_S
 from avvla.evaluation.charts import Line, line_chart
-from avvla.evaluation.page import environment
 from avvla.evaluation.pictures import jpeg_uri, scaled
 from avvla.logs.interface import Logs
+from avvla.page import environment
 from avvla.physical_ai.camera import FThetaCamera, RigExtrinsics
 from avvla.review.verdicts import COLUMNS, VERDICTS
 from avvla.world.birdseye import overlay_plan

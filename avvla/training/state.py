@@ -205,7 +205,7 @@ def run_of(work: Path, params: Params, root: Path, module: str) -> Run:
         "code": identity(module),
         "data": {path.relative_to(root).as_posix(): hash_file(path) for path in files},
         "action": params.action.model_dump(),
-        "image_size": params.build.image_size,
+        "picture": params.build.model_dump(exclude={"validation"}),
         "policy": params.policy.model_dump(),
         "train": params.train.model_dump(exclude=set(HARMLESS)),
     }

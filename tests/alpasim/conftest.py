@@ -1,11 +1,23 @@
 import pytest
-from alpasim_factory import REAL, run_folder
+from alpasim_factory import REAL, evaluated_run, run_folder, scored_run
 
 
 @pytest.fixture(params=["old", "new"])
 def run(request, tmp_path):
     """A made-up run folder of either vocabulary."""
     return run_folder(tmp_path / "run", old=request.param == "old")
+
+
+@pytest.fixture
+def evaluated(tmp_path):
+    """An older run with its evaluation: one rollout left the road."""
+    return evaluated_run(tmp_path / "run")
+
+
+@pytest.fixture
+def newest(tmp_path):
+    """A newer run: metrics beside each log, a table and a summary."""
+    return scored_run(tmp_path / "run")
 
 
 def real_runs():

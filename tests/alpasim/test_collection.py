@@ -5,14 +5,12 @@ import math
 
 import pandas as pd
 import pytest
-from alpasim_factory import OTHER_SCENE, ROLLOUT, SCENE, log, metrics_table, rollout, run_folder
+from alpasim_factory import BOTH, OTHER_SCENE, SCENE, metrics_table, run_folder
 
 from avvla.alpasim import aggregation
 from avvla.alpasim.collection import collect
 from avvla.errors import UserError
 from avvla.results import rounded
-
-BOTH = [(SCENE, ROLLOUT), (OTHER_SCENE, ROLLOUT)]
 
 
 def over_time(*arguments, **changed):
@@ -99,20 +97,6 @@ def _explode(table, path="table.parquet"):
         return aggregation.read(Path(folder) / path)
 
 
-@pytest.fixture
-def evaluated(tmp_path):
-    """An older run with its evaluation: one rollout left the road."""
-    run = run_folder(tmp_path / "run", old=True)
-    for scene, _ in BOTH:
-        rollout(run, log(9), old=True, scene=scene)
-    (run / "eval/videos").mkdir(parents=True)
-    video = run / f"eval/videos/{SCENE}_0_{ROLLOUT}_<built-in method index of VideoLayout>.mp4"
-    video.touch()
-    table = metrics_table(BOTH, offroad={(0, 5): 1.0})
-    table.to_parquet(run / "eval/metrics_unprocessed.parquet")
-    return run
-
-
 def test_an_older_run(evaluated):
     found = collect(evaluated, "public_2507")
     assert found["alpasim"]["version"] == "0.1.3"
@@ -129,27 +113,6 @@ def test_an_older_run(evaluated):
     assert found["metrics"]["progress"]["value"] == pytest.approx((0.5 + 0.9) / 2)
     json.dumps(rounded(found), allow_nan=False)
     assert collect(evaluated)["scenes"]["suite"] == "chosen scenes"
-
-
-@pytest.fixture
-def newest(tmp_path):
-    """A newer run: metrics beside each log, a table and a summary."""
-    run = run_folder(tmp_path / "run", old=False)
-    for number, (scene, name) in enumerate(BOTH):
-        path = rollout(run, log(9), old=False, scene=scene)
-        changed = {"collision_any": {(0, 2): 1.0}, "collision_front": {(0, 2): 1.0}}
-        table = metrics_table([(scene, name)], **(changed if number else {}))
-        table.to_parquet(path.with_name("metrics.parquet"))
-    (run / "aggregate").mkdir()
-    row = {"progress": 0.55, "progress_std": None, "offroad": 0.0, "offroad_std": 0.1,
-           "run_name": "LR-1", "run_uuid": "1", "n_rollouts": 2, "n_clips": 2.0}  # fmt: skip
-    pd.DataFrame([row]).to_parquet(run / "aggregate/metrics_results.parquet")
-    summary = {
-        "schema_version": 1, "metrics_results": [], "score_criteria": {"progress": 0.8},
-        "rollouts": [{"score": 1.0}, {"score": 0.0, "failure_reason": "offroad"}],
-    }  # fmt: skip
-    (run / "aggregate/results-summary.json").write_text(json.dumps(summary))
-    return run
 
 
 def test_a_newer_run(newest):

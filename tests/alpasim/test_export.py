@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from alpasim_factory import log, metadata, picture, step
+from alpasim_factory import entry, fixed, log, metadata, part, picture, pose, step
 
 from avvla.alpasim.export import export
 from avvla.errors import UserError
@@ -91,3 +91,18 @@ def test_a_folder_that_is_there_stays(write, tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match="is there already"):
         export(write(log(1)), tmp_path / "out", video=False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        entry(2, fixed(1, 1 << 63)),
+        entry(5, part(2, part(1, part(1, pose(1.0, 2.0)) + fixed(2, (1 << 64) - 1)))),
+        entry(11, part(3, fixed(2, 1 << 63) + fixed(3, 5) + part(4, b"image") + part(5, "wide"))),
+    ],
+)
+def test_a_time_that_no_column_holds_is_damage(write, tmp_path, content):
+    """Found by fuzzing."""
+    done = export(write(log(1) + content + step(2, {})), tmp_path / "out", video=False)
+    assert "(a time of" in done.problem
+    assert done.rows == {"poses": 4, "plans": 6, "frames": 0}

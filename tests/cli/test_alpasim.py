@@ -156,6 +156,16 @@ def test_collect(run, tmp_path, avvla):
     avvla("collect", run, "--output", output, "--suite", "public_2604")
     assert output.read_bytes() == first
     assert json.loads(first)["violations"][0]["metrics"] == {"offroad": 1.0}
+    page = tmp_path / "results/report.html"
+    assert avvla("report", "--metrics", output, "--output", page).out == f"{page}\n"
+    assert "public_2604: 1 scenes" in page.read_text()
+
+
+def test_a_report_without_metrics(tmp_path, avvla):
+    missing, page = tmp_path / "metrics.json", tmp_path / "report.html"
+    told = avvla("report", "--metrics", missing, "--output", page, code=1).err
+    assert "metrics.json is missing: write it again with `avvla alpasim collect RUN`" in told
+    assert not page.exists()
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
-import re
 import signal
 import socket
-import subprocess
-import sys
+from contextlib import ExitStack
 
 import driver_client as sim
 import pytest
+from driver_process import driver_process
 
 from avvla import cli
 
@@ -15,27 +14,10 @@ SERVE = ["driver", "serve", "--policy"]
 @pytest.fixture
 def serving():
     """Starts `avvla driver serve` on a free port; ends what is left."""
-    started = []
-
-    def start(*arguments: str) -> tuple[subprocess.Popen[str], int]:
-        script = "import sys; from avvla.cli import main; sys.exit(main())"
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, *SERVE, *arguments, "--port", "0"],
-            stderr=subprocess.PIPE,
-            text=True,
+    with ExitStack() as started:
+        yield lambda policy, *arguments: started.enter_context(
+            driver_process("--policy", policy, *arguments)
         )
-        started.append(process)
-        assert process.stderr
-        line = process.stderr.readline()
-        found = re.search(r"listens at 127\.0\.0\.1:(\d+)$", line.strip())
-        assert found, line + process.stderr.read()
-        return process, int(found[1])
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def test_a_server_drives_and_ends_on_a_signal(serving):
@@ -96,11 +78,7 @@ def test_checkpoints_are_of_smolvla(capsys, tmp_path):
     assert "smolvla needs --checkpoint" in fails(capsys, "smolvla")
     told = fails(capsys, "route_follower", "--checkpoint", str(tmp_path))
     assert "--checkpoint is for smolvla" in told
-    params = tmp_path / "params.yaml"
-    told = fails(capsys, "smolvla", "--checkpoint", str(tmp_path), "--params", str(params))
-    assert "params.yaml is missing" in told
-    params.write_text("{}")
-    told = fails(capsys, "smolvla", "--checkpoint", str(tmp_path), "--params", str(params))
+    told = fails(capsys, "smolvla", "--checkpoint", str(tmp_path))
     assert "config.json is missing" in told
 
 

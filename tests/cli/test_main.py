@@ -12,7 +12,7 @@ LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
 NAVSIM = [["navsim", verb] for verb in ("config", "serve", "import")]
 MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"], ["navsim"], *NAVSIM]
 AGENT = [["agent"], ["agent", "run"], ["driver"], ["driver", "serve"]]
-ALPASIM = [["alpasim", verb] for verb in ("configure", "check", "up", "collect")]
+ALPASIM = [["alpasim", verb] for verb in ("configure", "check", "up", "collect", "report")]
 SCENES = [
     ["alpasim", "scenes", verb] for verb in ("search", "labels", "download", "link", "register")
 ]

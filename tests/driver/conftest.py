@@ -2,10 +2,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from driver_client import Client
 
+from avvla.config import Params
 from avvla.driver import canaries
 from avvla.driver.server import serve
 
@@ -50,3 +52,23 @@ def client() -> Iterator[Client]:
         made = Client(port)
         yield made
         made.close()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory) -> Path:
+    """A Field Agent of drawn weights, which sees 64 pixels."""
+    from avvla.policy.checkpoint import make_field_agent, processors_of, save_checkpoint
+
+    backbone = {"vision_width": 32, "vision_layers": 1, "text_width": 32, "text_layers": 2}
+    params = {"build": {"image_size": 64}, "policy": {"backbone": backbone}}
+    agent = make_field_agent(Params.model_validate(params), "cpu").eval()
+    folder = tmp_path_factory.mktemp("model") / "field_agent"
+    save_checkpoint(folder, agent, *processors_of(agent))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def agent(checkpoint):
+    from avvla.policy.driver import FieldAgent
+
+    return FieldAgent(checkpoint, "cpu")

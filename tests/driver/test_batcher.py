@@ -11,7 +11,7 @@ from avvla.driver.scene import Scene, Way
 class Slow:
     """Plans when it is let; notes its batches; fails on negative speeds."""
 
-    sees = False
+    sees = True
 
     def __init__(self) -> None:
         self.batches: list[list[float]] = []

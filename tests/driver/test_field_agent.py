@@ -9,35 +9,16 @@ import numpy as np
 import pytest
 from driver_client import FRONT, STEP_US
 
-from avvla.config import Params
 from avvla.driver.field_agent import FieldAgent
 from avvla.driver.scene import Scene
 from avvla.driver.service import Sight
 from avvla.physical_ai.camera import Crop
-from avvla.policy.checkpoint import make_field_agent, processors_of, save_checkpoint
 from avvla.policy.interface import Plan
 
 SIZE = 64
 CROP = Crop(10.0, 33.0, 50.0)
 SIGHT = Sight(FRONT, CROP, SIZE)
 CAMERAS = {"camera_cross_left_120fov": (192, 108), FRONT: (192, 108)}
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    backbone = {"vision_width": 32, "vision_layers": 1, "text_width": 32, "text_layers": 2}
-    params = {"build": {"image_size": SIZE}, "policy": {"backbone": backbone}}
-    agent = make_field_agent(Params.model_validate(params), "cpu").eval()
-    folder = tmp_path_factory.mktemp("model") / "field_agent"
-    save_checkpoint(folder, agent, *processors_of(agent))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def agent(checkpoint):
-    from avvla.policy.driver import FieldAgent as Driver
-
-    return Driver(checkpoint, "cpu")
 
 
 class Noted:

@@ -123,6 +123,17 @@ def test_the_way_from_pixels_to_angles_alone_is_inverted():
             "tangential_coeffs has 3 numbers",
         ),
         ({"resolution_w": 0, "ftheta_param": {}}, "resolution of 0x1080"),
+        # Found by fuzzing: sums that overflow.
+        (
+            {"ftheta_param": {"pixeldist_to_angle_poly": [0.0, 1e150]}},
+            "does not grow with the distance in pixels, from 0 to at most a whole turn",
+        ),
+        ({"ftheta_param": {"angle_to_pixeldist_poly": [0.0, 1e300]}}, "make no camera"),
+        ({"ftheta_param": {"angle_to_pixeldist_poly": [1.0] * 9}}, "of more than 8 numbers"),
+        (
+            {"ftheta_param": {"principal_point_x": 1e308, "angle_to_pixeldist_poly": [0, 900]}},
+            "make no camera",
+        ),
     ],
 )
 def test_intrinsics_that_make_no_camera(kind, told):
@@ -155,9 +166,16 @@ def test_other_formats_are_refused(suffix):
 def test_a_small_file_of_a_huge_picture_is_refused():
     data = bytearray(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
     header = bytearray(data[12:29])
-    for side in (9_000, 100_000):
-        header[4:12] = side.to_bytes(4, "big") * 2
+    for width, height in ((4_500, 4_500), (20_000, 20), (20, 20_000), (100_000, 100_000)):
+        header[4:12] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
         data[12:29] = header
         data[29:33] = __import__("zlib").crc32(header).to_bytes(4, "big")
-        with pytest.raises(RefusalError):
+        with pytest.raises(RefusalError, match=r"pixels, expected at most|that fits here"):
             decoded(bytes(data))
+
+
+@pytest.mark.parametrize(("width", "height"), [(270, 480), (16_000, 1), (1, 900)])
+def test_a_frame_of_other_proportions_than_its_camera_is_refused(width, height):
+    told = f"an image has {width}x{height} pixels, expected the proportions of its camera"
+    with pytest.raises(RefusalError, match=f"{told}, 1920x1080"):
+        picture(f_theta_lens(), np.zeros((height, width, 3), np.uint8), CROP, 16)

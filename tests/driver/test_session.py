@@ -12,6 +12,7 @@ import pytest
 from driver_client import FRONT, STEP_US
 
 from avvla.driver import canaries, wire
+from avvla.driver.session import Session
 
 CAMERAS = {FRONT: (64, 36), "camera_cross_left_120fov": (64, 36)}
 JPEG = cv2.imencode(".jpg", np.full((36, 64, 3), 90, np.uint8))[1].tobytes()
@@ -87,6 +88,19 @@ def test_poses_come_in_any_order_and_several_at_once(client: sim.Client):
     times, _ = sim.poses(client.call("drive", sim.drive("a", 260_000)))
     assert times[0] == 200_000
     assert times[-1] > 260_000 + 5_000_000
+
+
+def test_a_route_is_moved_with_the_rig():
+    session = Session(None)
+    poses = np.array([[1.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0], [3.0, 2.0, 0.0, 1.0, 0.0, 0.0, 1.0]])
+    poses[:, 3:] /= np.linalg.norm(poses[:, 3:], axis=1, keepdims=True)
+    session.move([0, STEP_US], poses, [8.0, 8.0])
+    points = np.array([[5.0, 0.0, 0.0], [9.0, 1.0, 0.0], [np.nan] * 3])
+    session.route(0, points)
+    np.testing.assert_array_equal(session.present(0).scene.route, points[:, :2])
+    # Two metres on and turned left by a quarter: what was ahead is to the right.
+    expected = [[0.0, -3.0], [1.0, -7.0], [np.nan] * 2]
+    np.testing.assert_allclose(session.present(STEP_US).scene.route, expected, atol=1e-12)
 
 
 def test_observations_may_come_long_before_the_first_drive(client: sim.Client):

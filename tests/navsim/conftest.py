@@ -28,7 +28,6 @@ def settings():
         "policy": "constant_velocity",
         "checkpoint": "",
         "device": "cpu",
-        "crop": {"up_deg": 10.0, "down_deg": 33.0, "side_deg": 50.0, "aspect": "stretch"},
         "commands": ["Turn left", "Go straight", "Turn right", "Follow the lane"],
     }
 

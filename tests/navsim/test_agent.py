@@ -89,7 +89,6 @@ def test_a_scene_that_is_refused_does_not_end_the_next(made):
             {"commands": ["Turn left", "Go strait", "Turn right", "Stop"]},
             "command straight: unknown command 'Go strait'; did you mean 'Go straight'",
         ),
-        ({"crop": {"up_deg": 10.0}}, "the agent's yaml: crop.down_deg is"),
         ({"driver": [sys.executable, "-c", "raise SystemExit(3)"]}, "ended with code 3"),
     ],
 )

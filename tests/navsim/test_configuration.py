@@ -5,7 +5,6 @@ import pytest
 import yaml
 from devkit_double import TrajectorySampling
 
-from avvla.config import Build
 from avvla.errors import UserError
 from avvla.navsim.agent import AvvlaAgent
 from avvla.navsim.configuration import agent_yaml
@@ -15,11 +14,10 @@ def test_hydra_makes_an_agent_of_it(tmp_path, monkeypatch):
     (tmp_path / "agent").mkdir()
     (tmp_path / "agent" / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
-    text = agent_yaml("field_agent", Path("agent"), "cuda", Build(crop_up_deg=12.0, aspect="pad"))
+    text = agent_yaml("field_agent", Path("agent"), "cuda")
     assert "???" not in text
     made = yaml.safe_load(text)
     assert made["driver"] == [sys.executable, "-m", "avvla.cli", "navsim", "serve"]
-    assert made["crop"] == {"up_deg": 12.0, "down_deg": 33.0, "side_deg": 50.0, "aspect": "pad"}
     assert (made["checkpoint"], made["device"]) == (str(tmp_path / "agent"), "cuda")
     assert made.pop("_target_") == "avvla.navsim.agent.AvvlaAgent"
     assert made.pop("_convert_") == "all"
@@ -29,11 +27,11 @@ def test_hydra_makes_an_agent_of_it(tmp_path, monkeypatch):
 
 
 def test_the_canary_needs_no_checkpoint():
-    made = yaml.safe_load(agent_yaml("constant_velocity", None, "cpu", Build()))
+    made = yaml.safe_load(agent_yaml("constant_velocity", None, "cpu"))
     assert (made["policy"], made["checkpoint"]) == ("constant_velocity", "")
 
 
 @pytest.mark.parametrize("checkpoint", [None, Path("nowhere")])
 def test_a_field_agent_without_a_checkpoint_is_refused(checkpoint):
     with pytest.raises(UserError, match=r"expected a folder with a config\.json"):
-        agent_yaml("field_agent", checkpoint, "cpu", Build())
+        agent_yaml("field_agent", checkpoint, "cpu")

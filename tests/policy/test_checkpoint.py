@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from avvla.config import Params
 from avvla.errors import UserError
+from avvla.physical_ai.camera import Crop
 from avvla.policy.backbone import build_backbone
 from avvla.policy.checkpoint import (
     load_checkpoint,
@@ -63,7 +64,7 @@ def test_parameters_reach_the_configuration():
     params = Params.model_validate(
         {
             "action": {"integrator": "trapezoid"},
-            "build": {"image_size": 32},
+            "build": {"image_size": 32, "crop_side_deg": 40.0, "aspect": "pad"},
             "policy": {
                 "flow_steps": 5,
                 "trajectory_loss": 0.1,
@@ -77,6 +78,7 @@ def test_parameters_reach_the_configuration():
     )
     config = make_field_agent(params, "cpu").config
     assert (config.integrator, config.image_size, config.num_steps) == ("trapezoid", 32, 5)
+    assert config.crop == Crop(10.0, 33.0, 40.0, "pad")
     assert (config.trajectory_loss, config.max_action_dim, config.max_state_dim) == (0.1, 32, 32)
     assert config.scales == (11.0, 0.3, 2.0, 0.01)
 

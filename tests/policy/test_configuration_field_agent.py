@@ -3,6 +3,7 @@ from lerobot.configs import FeatureType, PolicyFeature, PreTrainedConfig
 
 from avvla.errors import UserError
 from avvla.features import IMAGE
+from avvla.physical_ai.camera import Crop
 from avvla.policy.configuration_field_agent import FieldAgentConfig, features, read_config
 
 
@@ -45,6 +46,8 @@ def test_defaults_are_those_of_the_parameters(params):
         ({"chunk_size": 65}, "chunk_size is 65, expected 1 to 64 actions"),
         ({"n_action_steps": 65}, "n_action_steps is 65, expected 1 to 64"),
         ({"integrator": "rk4"}, "integrator is 'rk4', expected euler or trapezoid"),
+        ({"crop": Crop(0.0, 33.0, 50.0)}, "crop.up_deg is 0.0, expected more than 0 and at most"),
+        ({"crop": Crop(10.0, 33.0, 91.0)}, "crop.side_deg is 91.0, expected more than 0"),
     ],
 )
 def test_values_out_of_range_are_refused(changes, told):
@@ -81,9 +84,11 @@ def test_a_missing_action_is_refused():
 
 
 def test_config_round_trip(tmp_path):
-    config(trajectory_loss=0.25, resize_imgs_with_padding=None).save_pretrained(tmp_path)
+    crop = Crop(12.0, 20.5, 40.0, "pad")
+    config(trajectory_loss=0.25, resize_imgs_with_padding=None, crop=crop).save_pretrained(tmp_path)
     assert read_config(tmp_path) == PreTrainedConfig.from_pretrained(tmp_path)
     assert read_config(tmp_path).trajectory_loss == 0.25
+    assert read_config(tmp_path).crop == crop
     assert read_config(tmp_path).input_features == features(96)[0]
 
 
@@ -101,6 +106,19 @@ def test_config_round_trip(tmp_path):
             "does not fit this version: .*chunk_size",
         ),
         ('{"type": "field_agent", "num_steps": 0}', "num_steps is 0"),
+        (
+            '{"type": "field_agent", "crop": {"up_deg": 10, "down_deg": 33}}',
+            "does not fit this version: .*side_deg",
+        ),
+        (
+            '{"type": "field_agent", "crop": {"up_deg": 10, "down_deg": -1, "side_deg": 50}}',
+            "crop.down_deg is -1.0, expected more than 0",
+        ),
+        (
+            '{"type": "field_agent", "crop": {"up_deg": 10, "down_deg": 33, "side_deg": 50,'
+            ' "aspect": "squeeze"}}',
+            "does not fit this version: .*aspect",
+        ),
     ],
 )
 def test_a_bad_config_file_is_told_in_one_line(text, told, tmp_path):

@@ -1,9 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 from policy_factory import observation
 
 from avvla.errors import UserError
+from avvla.physical_ai.camera import Crop
 from avvla.policy.checkpoint import processors_of, save_checkpoint
 from avvla.policy.configuration_field_agent import read_config
 from avvla.policy.driver import FieldAgent
@@ -53,3 +56,14 @@ def test_the_camera_matters_unless_blind(checkpoint):
 def test_a_camera_of_another_size_is_refused(checkpoint):
     with pytest.raises(UserError, match="the image is 32 px wide, expected 64 px"):
         FieldAgent(checkpoint, "cpu").plan(observation(1, size=32))
+
+
+def test_a_checkpoint_says_what_its_pictures_keep(checkpoint):
+    assert FieldAgent(checkpoint, "cpu").crop == Crop(10.0, 33.0, 50.0)
+    path = checkpoint / "config.json"
+    older = json.loads(path.read_text())
+    del older["crop"]
+    path.write_text(json.dumps(older))
+    with pytest.raises(UserError, match=r"config\.json has no crop, .* train again") as caught:
+        _ = FieldAgent(checkpoint, "cpu").crop
+    assert "\n" not in str(caught.value)

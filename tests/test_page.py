@@ -1,7 +1,7 @@
 import pytest
 from jinja2 import UndefinedError
 
-from avvla.evaluation.page import environment
+from avvla.page import environment
 
 
 def test_text_is_escaped_and_what_is_undefined_refused(tmp_path):
