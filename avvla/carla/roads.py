@@ -175,7 +175,9 @@ def _lines(lane: list[Any]) -> list[Strip]:
     outer, inner = _edges(lane, 0.0)
     towards = (inner - outer) / np.linalg.norm(inner - outer, axis=1, keepdims=True)
     found = []
-    for edge, sign, name in ((outer, 1.0, "left"), (inner, -1.0, "right")):
+    # Where traffic goes both ways the line between is the left one of either; it is drawn once.
+    shared = lane[0].lane_id > 0 and lane[0].get_left_lane() is not None
+    for edge, sign, name in ((outer, 1.0, "left"), (inner, -1.0, "right"))[shared:]:
         kinds = [getattr(point, f"{name}_lane_marking").type for point in lane]
         half = towards * (sign * LINE_M / 2)
         drawn = np.array(

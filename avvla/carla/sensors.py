@@ -21,6 +21,7 @@ Points and vectors are in the sensor's place with y to the left; CARLA's other v
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,9 @@ from avvla.errors import UserError
 EVENTS = ("sensor.other.collision", "sensor.other.lane_invasion", "sensor.other.obstacle")
 DEEPEST_M = 1000.0
 """What the depth camera's 24 bits stand for."""
+
+FIRST_S = 0.1
+"""For a sensor's data of one frame while its stream may not be connected yet."""
 
 Data = NDArray[np.generic]
 
@@ -107,7 +111,25 @@ class Sensors:
         actor = world.spawn_actor(blueprint, pose, attach_to=hero.actor)
         self._attached[name] = Attached(actor, settings)
 
-    def collect(self, frame: int, timeout_s: float) -> None:
+    def start(self, tick: Callable[[], int], timeout_s: float) -> None:
+        """Tick until every sensor speaks: a stream is connected some frames after its sensor.
+
+        Args:
+            tick: advances the world, to the frame that it returns.
+            timeout_s: how long at most.
+
+        Raises:
+            UserError: one says nothing.
+        """
+        end = time.monotonic() + timeout_s
+        frame = tick()
+        while not all(one.take(frame, FIRST_S) for one in self._attached.values()):
+            if time.monotonic() > end:
+                return self.collect(frame, FIRST_S, timeout_s)
+            frame = tick()
+        return None
+
+    def collect(self, frame: int, timeout_s: float, told_s: float | None = None) -> None:
         """Wait until every sensor has said what it has to say in this frame.
 
         Raises:
@@ -117,7 +139,8 @@ class Sensors:
             if not sensor.take(frame, timeout_s):
                 raise UserError(
                     f"the sensor {name!r} ({sensor.type}) sent nothing for frame {frame} within"
-                    f" {timeout_s:g} s: the server is too slow for it, or its picture too large"
+                    f" {told_s or timeout_s:g} s: the server is too slow for it, or its picture too"
+                    " large"
                 )
 
     def reading(self, name: str) -> Reading:

@@ -107,9 +107,10 @@ class Session:
         hero = self._hero = self._cast.hero(world, self._map, settings.hero, rng)
         for name, sensor in {**settings.hero.sensors, **self._own_sensors()}.items():
             self._sensors.attach(world, hero, name, sensor)
+        hero.apply(Pedals(0.0, 1.0, 0.0))
+        self._sensors.start(self._world_tick, settings.server.timeout_s)
         shortage = self._cast.background(world, self._map, settings, rng)
         for _ in range(SETTLE_TICKS):
-            hero.apply(Pedals(0.0, 1.0, 0.0))
             self._frame = self._advance()
         self._neighbours.forget()
         speed = trip.start_speed_mps
@@ -157,9 +158,12 @@ class Session:
         return {name: self._sensors.reading(name) for name in names}
 
     def _advance(self) -> int:
-        frame: int = self._opened().tick(self._settings.server.timeout_s)
+        frame = self._world_tick()
         self._sensors.collect(frame, self._settings.server.timeout_s)
         return frame
+
+    def _world_tick(self) -> int:
+        return int(self._opened().tick(self._settings.server.timeout_s))
 
     def _tick(self) -> Tick:
         hero, world = self._hero, self._opened()
