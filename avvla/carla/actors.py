@@ -1,4 +1,4 @@
-"""What a session puts into CARLA's world, and takes out again: the hero, other cars, pedestrians."""
+"""What a session puts into CARLA's world and takes out again: the hero, other cars, walkers."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ class Hero:
     def apply(self, pedals: Pedals) -> None:
         """Hold these pedals from the next tick on."""
         self.actor.apply_control(
-            carla.VehicleControl(
-                throttle=pedals.throttle, brake=pedals.brake, steer=pedals.steer
-            )
+            carla.VehicleControl(throttle=pedals.throttle, brake=pedals.brake, steer=pedals.steer)
         )
 
     def push(self, speed_mps: float) -> None:

@@ -50,10 +50,7 @@ def checked(host: str, port: int, *, distributed: bool = False) -> Address:
             f"the CARLA host is {host!r}, a placeholder: set AVVLA_CARLA_HOST (in the compose"
             " files CARLA_SIM_HOST) to the name or address of the machine that runs CARLA"
         )
-    if not 1 <= port <= 65534:
-        raise UserError(
-            f"the CARLA port is {port}, expected 1 to 65534: streams are on the port after it"
-        )
+    check_port(port)
     try:
         found = {
             str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -68,6 +65,19 @@ def checked(host: str, port: int, *, distributed: bool = False) -> Address:
             " AVVLA_CARLA_HOST to the machine that runs CARLA"
         )
     return Address(host, port)
+
+
+def check_port(port: int) -> int:
+    """The port, if it can be that of the calls.
+
+    Raises:
+        UserError: it is none that has a next one.
+    """
+    if not 1 <= port <= 65534:
+        raise UserError(
+            f"the CARLA port is {port}, expected 1 to 65534: streams are on the port after it"
+        )
+    return port
 
 
 def problem(address: Address) -> str:

@@ -1,8 +1,8 @@
 """Between CARLA's axes and ours.
 
 CARLA is left-handed (x forward, y right, z up) and turns clockwise seen from above, in degrees;
-ours is right-handed (y left) and counter-clockwise, in radians. Both share x and z, so positions and
-velocities are mirrored in y and angles about z change sign.
+ours is right-handed (y left) and counter-clockwise, in radians. Both share x and z, so positions
+and velocities are mirrored in y and angles about z change sign.
 """
 
 from __future__ import annotations

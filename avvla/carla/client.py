@@ -1,7 +1,7 @@
 """The child process that holds CARLA's client, seen from the process that drives.
 
-CARLA's library aborts its process at a malformed message, and its threads go on at exit. So it lives
-in a child: what becomes of it is an error here. The child ends with this process and then
+CARLA's library aborts its process at a malformed message, and its threads go on at exit. So it
+lives in a child: what becomes of it is an error here. The child ends with this process and then
 destroys what it has spawned.
 """
 
@@ -23,7 +23,7 @@ from avvla.carla.settings import CarlaSettings, Trip
 from avvla.errors import UserError
 
 HUNG_S = 600.0
-"""After which a child that answers nothing is given up; each call to the server has its own limit."""
+"""After it a child that does not answer is given up; each call to the server has its own limit."""
 END_S = 10.0
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from avvla.errors import UserError
 
-KP, KI = 1.5, 0.4
+KP, KI = 2.0, 1.0
 """[1/s], [1/s^2]"""
 FULL_THROTTLE, FULL_BRAKE = 3.5, 8.0
 """What a car makes of a whole pedal [m/s^2]; the controller mends what is wrong about it."""
@@ -92,12 +92,13 @@ class Controller:
         """
         check_action(acceleration, curvature)
         low, high = max(speed_mps - AHEAD_MPS, 0.0), max(speed_mps + AHEAD_MPS, 0.0)
-        self._reference = min(max(self._reference + acceleration * dt_s, low), high)
+        now = min(max(self._reference, low), high)
+        self._reference = max(now + acceleration * dt_s, 0.0)
         steer = steering(self._chassis, curvature, speed_mps)
         if self._reference < STANDING_MPS and speed_mps < STANDING_MPS and acceleration <= 0.0:
             self._reference, self._integral = 0.0, 0.0
             return Pedals(0.0, HOLD, steer)
-        error = self._reference - speed_mps
+        error = now - speed_mps
         wanted = acceleration + KP * error + KI * self._integral
         throttle = min(max(wanted / FULL_THROTTLE, 0.0), 1.0)
         brake = min(-wanted / FULL_BRAKE, 1.0) if wanted < COAST else 0.0

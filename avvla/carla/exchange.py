@@ -1,7 +1,7 @@
 """What goes between the process that drives and its child that holds CARLA's client.
 
-Plain numbers and arrays in our axes: the world's frame is CARLA's mirrored in y (`avvla.carla.axes`),
-the ego's point is the middle of its rear axle; metres, radians, seconds.
+Plain numbers and arrays in our axes: the world's frame is CARLA's mirrored in y
+(`avvla.carla.axes`), the ego's point is the middle of its rear axle; metres, radians, seconds.
 """
 
 from __future__ import annotations

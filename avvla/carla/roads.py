@@ -1,8 +1,8 @@
 """CARLA's map in our terms: a route to drive, and the roads as painted strips.
 
 The strips are those of `avvla.world.road_map`, so that what draws the embedded world's roads and
-asks where they can be driven does the same here: lanes for vehicles are asphalt, sidewalks kerb, and
-markings lines.
+asks where they can be driven does the same here: lanes for vehicles are asphalt, sidewalks kerb,
+and markings lines.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def route(roads: Any, begin: Any, length_m: float, rng: np.random.Generator) -> 
             break
         here = ways[int(rng.integers(len(ways)))]
     table = np.array(points, np.float64)
-    yaw = np.unwrap([yaw_rad(degrees) for degrees in table[:, 2]])
+    yaw = np.asarray(np.unwrap([yaw_rad(degrees) for degrees in table[:, 2]]), np.float64)
     return Route(mirrored(table[:, :2]), yaw, commands(yaw, np.array(inside)))
 
 

@@ -13,9 +13,9 @@
 | sensor.other.radar | (N, 4) float32 velocity [m/s], azimuth, altitude [rad], depth [m] |
 | sensor.other.gnss | (3,) float64 latitude, longitude [degree], altitude [m] |
 | sensor.other.imu | (7,) float64 acceleration [m/s^2], angular rate [rad/s], compass [rad] |
-| sensor.other.collision, lane_invasion, obstacle | (N,) text, what it was, of all since last asked |
+| sensor.other.collision, .lane_invasion, .obstacle | (N,) text, what it was, since last asked |
 
-Points and vectors are in the sensor's place with y to the left; CARLA's other values are as they are.
+Points and vectors are in the sensor's place with y to the left; other values are CARLA's.
 """
 
 from __future__ import annotations
@@ -162,9 +162,7 @@ class Sensors:
         """What an event sensor told since the last call, in words."""
         if name not in self._attached:
             return ()
-        return tuple(
-            text for event in self._attached[name].happened() for text in _words(event)
-        )
+        return tuple(text for event in self._attached[name].happened() for text in _words(event))
 
     def clear(self) -> None:
         """Stop and destroy all."""
@@ -194,7 +192,8 @@ def _rgb(image: Any) -> Data:
 
 def _depth(image: Any) -> Data:
     blue, green, red = (_pixels(image)[..., i].astype(np.float32) for i in range(3))
-    return (red + 256.0 * green + 65536.0 * blue) * np.float32(DEEPEST_M / (2**24 - 1))
+    share = (red + 256.0 * green + 65536.0 * blue) / (2**24 - 1)
+    return np.asarray(share * DEEPEST_M, np.float32)
 
 
 def _tags(image: Any) -> Data:

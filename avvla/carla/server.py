@@ -121,14 +121,12 @@ class Server:
         self._keeper = None
 
 
-def serve_command(
-    port: int, quality: str, *, docker: bool, version: str, root: str
-) -> tuple[str, ...]:
-    """What to run on the machine that has the GPU, in words of a shell."""
+def serve_command(port: int, quality: str, *, docker: bool, version: str) -> tuple[str, ...]:
+    """What to run on the machine that has the GPU; without docker from CARLA's folder."""
     told = options(port, quality, True)
     if not docker:
-        return (f"{root}/{LAUNCHER}", *told)
-    ports = (f"--publish={port}-{port + 2}:{port}-{port + 2}",)
+        return (LAUNCHER, *told)
+    ports = f"--publish={port}-{port + 2}:{port}-{port + 2}"
     return (
-        "docker", "run", "--rm", "--gpus=all", *ports, f"{IMAGE}:{version}", f"./{LAUNCHER}", *told,
+        "docker", "run", "--rm", "--gpus=all", ports, f"{IMAGE}:{version}", f"./{LAUNCHER}", *told,
     )  # fmt: skip

@@ -54,6 +54,7 @@ class Session:
 
     def open(self, address: Address, settings: CarlaSettings) -> Opened:
         """Make the server's world as the settings say."""
+        self.close()
         self._settings, self._address = settings, address
         server = settings.server
         theirs, ours = self.versions(address, server.timeout_s)
@@ -87,9 +88,7 @@ class Session:
         if settings.xodr is not None:
             self._client.generate_opendrive_world(_open_drive(Path(settings.xodr)))
         elif settings.town is not None:
-            towns = sorted(
-                name.rpartition("/")[2] for name in self._client.get_available_maps()
-            )
+            towns = sorted(name.rpartition("/")[2] for name in self._client.get_available_maps())
             if settings.town not in towns:
                 raise unknown("town", settings.town, towns)
             if self._client.get_world().get_map().name.rpartition("/")[2] != settings.town:

@@ -21,6 +21,9 @@ Port = Annotated[int, Field(ge=1, le=65534)]
 """Of the calls; the streams are on the next."""
 Whole = Annotated[int, Field(ge=0)]
 
+TIMESTEPS_S = (0.1, 0.05)
+"""Of which an action of 0.1 s is a whole number."""
+
 
 class Server(Section):
     """Which server; `$AVVLA_CARLA_HOST` and `$AVVLA_CARLA_PORT` stand above host and port."""
@@ -101,12 +104,19 @@ class CarlaSettings(Section):
     town: str | None = Field(None, description="such as Town05_Opt; null: as the server has it")
     xodr: str | None = Field(None, description="an OpenDRIVE file to drive on instead of a town")
     weather: str = Field("ClearNoon", description="a preset of carla.WeatherParameters")
-    timestep_s: Literal[0.1, 0.05] = Field(0.1, description="of the server; an action lasts 0.1 s")
+    timestep_s: float = Field(0.1, description="of the server, 0.1 or 0.05; an action lasts 0.1 s")
     traffic_port: Port = Field(8000, description="of the traffic manager, where others drive")
     hero: Hero = Hero()
     camera: Camera = Camera()
     background: Background = Background()
     trip: Trip = Trip()
+
+    @field_validator("timestep_s")
+    @classmethod
+    def _whole_steps(cls, step_s: float) -> float:
+        if step_s not in TIMESTEPS_S:
+            raise ValueError(f"expected one of {', '.join(map(str, TIMESTEPS_S))}")
+        return step_s
 
     @model_validator(mode="after")
     def _one_map(self) -> Self:

@@ -1,7 +1,7 @@
 """CARLA as a `World`: one hero on one route, in a server that is attached to or spawned.
 
-A spawned server that dies ends the drive (`finished`: nobody has failed, and nothing follows) and is
-started anew at the next reset, `server.restarts` times at most. One that was attached to is not
+A spawned server that dies ends the drive (`finished`: nobody has failed, and nothing follows) and
+is started anew at the next reset, `server.restarts` times at most. One that was attached to is not
 ours: its death is an error.
 """
 
@@ -139,7 +139,7 @@ class CarlaWorld:
     def observe(self) -> View:
         """The front camera's frame and the motion; the frame is empty where the camera is off."""
         drive = self._under_way
-        frame = np.zeros((0, 0, 3), np.uint8)
+        frame: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
         if self.settings.camera.enabled:
             frame = np.zeros((self.camera.height, self.camera.width, 3), np.uint8)
             if not drive.lost:
@@ -242,4 +242,3 @@ class _Drive:
         dx, dy = (points - (self.tick.x, self.tick.y)).T
         cos, sin = np.cos(self.tick.yaw), np.sin(self.tick.yaw)
         return np.stack([cos * dx + sin * dy, cos * dy - sin * dx], -1)
-

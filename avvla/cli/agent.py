@@ -230,9 +230,7 @@ def _policy(arguments: argparse.Namespace, params: Params) -> tuple[Policy, int]
     return agent, agent.image_size
 
 
-def _tour(
-    arguments: argparse.Namespace, params: Params, image_size: int, held: ExitStack
-) -> Tour:
+def _tour(arguments: argparse.Namespace, params: Params, image_size: int, held: ExitStack) -> Tour:
     from avvla.agent.place import Tour
 
     if arguments.world == "carla":

@@ -92,7 +92,7 @@ def payload(kind, attributes, scene):
         return np.array([[-3.0, 0.1, 0.02, 25.0]], "<f4").tobytes()
     if kind == "sensor.other.gnss":
         return msgpack.packb([48.1, 11.5, 520.0])
-    return msgpack.packb([[0.1, 0.2, 9.81], [0.0, 0.0, 0.3], [0.0, 0.0, 1.5]], use_single_float=True)
+    return msgpack.packb([[0.1, 0.2, 9.81], [0.0, 0.0, 0.3], 1.5], use_single_float=True)
 
 
 def _picture(kind, width, height, scene):

@@ -38,7 +38,9 @@ class Double:
         self._sockets = []
         self._listeners = _pair(host, port)
         self.port = self._listeners[0].getsockname()[1]
-        for listener, serve in zip(self._listeners, (self._serve_calls, self._serve_stream)):
+        for listener, serve in zip(
+            self._listeners, (self._serve_calls, self._serve_stream), strict=True
+        ):
             self._thread(self._accept, listener, serve)
         self._thread(self._run_free)
 

@@ -5,6 +5,8 @@ import math
 import struct
 from dataclasses import dataclass, field
 
+import msgpack
+
 from carla_double import blueprints
 from carla_double.blueprints import Scene
 from carla_double.road import spawn_points
@@ -108,9 +110,7 @@ class World:
             if sensor.kind in blueprints.EVENTS:
                 told += [(sensor, index, event) for event in _events(sensor, parent, cars, self)]
                 continue
-            scene = Scene(
-                self.frame, *parent.location[:2], parent.rotation[1], abs(parent.speed)
-            )
+            scene = Scene(self.frame, *parent.location[:2], parent.rotation[1], abs(parent.speed))
             told.append((sensor, index, blueprints.payload(sensor.kind, sensor.attributes, scene)))
         return told
 
@@ -201,8 +201,6 @@ def _curve(kmh):
 
 def _events(sensor, parent, cars, world):
     """Payloads of what happened to the parent."""
-    import msgpack
-
     yaw, found = math.radians(parent.rotation[1]), []
     for car in cars:
         if car is parent:
@@ -215,9 +213,9 @@ def _events(sensor, parent, cars, world):
         if sensor.kind == "sensor.other.collision" and touches:
             found.append(msgpack.packb([*others, [10.0, 0.0, 0.0]]))
         gap = ahead - 2 * EXTENT[0]
-        if sensor.kind == "sensor.other.obstacle" and abs(aside) < 2 * EXTENT[1]:
-            if 0 < gap < float(sensor.attributes["distance"]):
-                found.append(msgpack.packb([*others, gap]))
+        reach = float(sensor.attributes.get("distance", 0.0))
+        if sensor.kind == "sensor.other.obstacle" and abs(aside) < 1.9 and 0 < gap < reach:
+            found.append(msgpack.packb([*others, gap]))
     return found
 
 
