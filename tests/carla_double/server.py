@@ -15,6 +15,8 @@ from carla_double.road import open_drive
 from carla_double.world import Faults, World, map_info, token
 
 WORLD_STREAM = 1
+APPLY_VEHICLE_CONTROL, APPLY_TRANSFORM = 2, 6
+"""Numbers of commands in a batch, found by trial."""
 FREE_TICK_S = 0.02
 TOWNS = ["/Game/Carla/Maps/Loop", "/Game/Carla/Maps/Town05_Opt"]
 
@@ -238,6 +240,23 @@ class Double:
 
     def call_set_actor_simulate_physics(self, *_):
         return [[False]]
+
+    def call_reset_all_traffic_lights(self):
+        return [[False]]
+
+    def call_get_vehicle_light_states(self, *_):
+        return _value([])
+
+    def call_apply_batch(self, commands, *_):
+        """Of a traffic manager: what moves its cars; other commands are answered and left out."""
+        answers = []
+        for ((kind, fields),) in commands:
+            if kind == APPLY_VEHICLE_CONTROL:
+                self.call_apply_control_to_vehicle(*fields)
+            elif kind == APPLY_TRANSFORM:
+                self.call_set_actor_transform(*fields)
+            answers.append(_value(fields[0]))
+        return answers
 
     def call_apply_control_to_vehicle(self, actor, control):
         if actor in self.world.actors:
