@@ -27,6 +27,8 @@ from avvla.carla.settings import CarlaSettings, Sensor, Trip
 from avvla.carla.surroundings import Neighbours
 from avvla.errors import UserError
 
+CLOSE_S = 2.0
+"""For a server to answer once more before it is left."""
 SETTLE_TICKS = 5
 """For a spawned car to come down on its wheels."""
 EMPTY_MAP = "the map has no lane for vehicles: the OpenDRIVE is empty or holds no roads"
@@ -203,7 +205,10 @@ class Session:
         world, self._world = self._world, None
         # A server that is gone has nothing left to be put in order.
         with contextlib.suppress(RuntimeError):
-            self._client.set_timeout(min(self._settings.server.timeout_s, 2.0))
+            # Each destruction would wait for a dead server by itself, so that it is asked first.
+            self._client.set_timeout(CLOSE_S)
+            self._client.get_server_version()
+            self._client.set_timeout(self._settings.server.timeout_s)
             self._sensors.clear()
             self._cast.clear()
             if self._settings.background.vehicles:

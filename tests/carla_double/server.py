@@ -26,7 +26,7 @@ class Double:
 
     Args:
         port: of the calls; streams are on the next. 0 takes a free pair.
-        host: to listen at.
+        host: address to listen at, and to tell clients.
         version: that it tells.
         faults: what goes wrong.
         open_drive: its map.
@@ -34,7 +34,7 @@ class Double:
 
     def __init__(self, port=0, host="127.0.0.1", version="0.9.16", faults=None, xodr=None):
         self.version, self.xodr = version, xodr if xodr is not None else open_drive()
-        self.world = World(faults)
+        self.world, self.host = World(faults), host
         self.calls, self.unknown, self.managers = [], [], {}
         self._lock, self._streams, self._open = threading.RLock(), {}, True
         self._sockets = []
@@ -164,10 +164,10 @@ class Double:
         self._publish(WORLD_STREAM, self.world.snapshot(0.0))
 
     def call_get_episode_info(self):
-        return _value([self.world.episode, [token(WORLD_STREAM, self.port)]])
+        return _value([self.world.episode, [token(WORLD_STREAM, self.host, self.port)]])
 
     def call_get_sensor_token(self, stream):
-        return _value([token(stream, self.port)])
+        return _value([token(stream, self.host, self.port)])
 
     def call_get_episode_settings(self):
         return _value(self.world.settings)
@@ -210,17 +210,17 @@ class Double:
     def _spawned(self, actor):
         if actor is None:
             return [[0, ["Spawn failed because of collision at spawn position"]]]
-        return _value(self.world.told(actor, self.port))
+        return _value(self.world.told(actor, self.host, self.port))
 
     def call_get_actors_by_id(self, ids):
         known = [self.world.actors[i] for i in ids if i in self.world.actors]
-        return _value([self.world.told(actor, self.port) for actor in known])
+        return _value([self.world.told(actor, self.host, self.port) for actor in known])
 
     def call_get_spectator(self):
-        return _value(self.world.told(self.world.spectator, self.port))
+        return _value(self.world.told(self.world.spectator, self.host, self.port))
 
     def call_get_actor_bounding_box(self, actor):
-        return _value(self.world.told(self.world.actors[actor], self.port)[3])
+        return _value(self.world.told(self.world.actors[actor], self.host, self.port)[3])
 
     def call_get_physics_control(self, actor):
         return _value(self.world.physics(self.world.actors[actor]))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import socket
 import struct
 from dataclasses import dataclass, field
 
@@ -127,14 +128,14 @@ class World:
         at = (*sensor.location, *sensor.rotation)
         return struct.pack("<QQd6f", index, self.frame, self.time, *at) + payload
 
-    def told(self, actor, port):
+    def told(self, actor, host, port):
         """The actor as the protocol has it."""
         box = [[0.0, 0.0, 0.75], EXTENT, [0.0, 0.0, 0.0], 0]
         if actor.kind.startswith("walker."):
             box = [[0.0, 0.0, 0.0], [0.3, 0.3, 0.9], [0.0, 0.0, 0.0], 0]
         streams = actor.kind in blueprints.INDEX
         tags = b"\x0e" if actor.kind.startswith("vehicle.") else b"\x0c"
-        given = token(actor.id, port) if streams else b""
+        given = token(actor.id, host, port) if streams else b""
         return [actor.id, actor.parent, actor.description, box, tags, given]
 
     def physics(self, actor):
@@ -155,9 +156,9 @@ class World:
         ]  # fmt: skip
 
 
-def token(stream, port):
-    """24 bytes: stream, port, protocol TCP over IPv4, address (the client takes its host's)."""
-    return struct.pack("<IHBB16s", stream, port + 1, 1, 1, bytes([127, 0, 0, 1]))
+def token(stream, host, port):
+    """24 bytes: stream, port, protocol TCP over IPv4, the address that the client connects to."""
+    return struct.pack("<IHBB16s", stream, port + 1, 1, 1, socket.inet_aton(host))
 
 
 def map_info(town):
@@ -209,7 +210,7 @@ def _events(sensor, parent, cars, world):
         ahead = dx * math.cos(yaw) + dy * math.sin(yaw)
         aside = -dx * math.sin(yaw) + dy * math.cos(yaw)
         touches = abs(ahead) < 2 * EXTENT[0] and abs(aside) < 2 * EXTENT[1]
-        others = [world.told(parent, 0), world.told(car, 0)]
+        others = [world.told(parent, "0.0.0.0", 0), world.told(car, "0.0.0.0", 0)]
         if sensor.kind == "sensor.other.collision" and touches:
             found.append(msgpack.packb([*others, [10.0, 0.0, 0.0]]))
         gap = ahead - 2 * EXTENT[0]
