@@ -3,8 +3,8 @@
 No CARLA runs here: the double moves one car and draws nothing, so what is left is the client's
 library, the child process that holds it, and our own work in a tick. `client` is the library alone
 (apply_control, tick, in the process that measures); `world` is `CarlaWorld.step` through the child;
-`camera` has a front camera of the policy's size and looks at it in every step. `ratio` is `world` to
-the 1,000 ticks a second that are aimed at.
+`camera` has a front camera of the policy's size and looks at it in every step. `ratio` is `world`
+to the 1,000 ticks a second that are aimed at.
 """
 
 import json

@@ -25,9 +25,12 @@ os.environ.update(
 for variable in (
     "AVVLA_ALPAMAYO",
     "AVVLA_CACHE_GB",
+    "AVVLA_CARLA_HOST",
+    "AVVLA_CARLA_PORT",
     "AVVLA_DEVICE",
     "AVVLA_WORKERS",
     "AVVLA_BACKEND",
+    "CARLA_ROOT",
     "RAY_ADDRESS",
 ):
     os.environ.pop(variable, None)

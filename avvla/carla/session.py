@@ -214,6 +214,8 @@ class Session:
             if self._settings.background.vehicles:
                 self._traffic.set_synchronous_mode(False)
             world.apply_settings(self._before)
+        # What could not be destroyed went with its server.
+        self._cast, self._sensors = Cast(), Sensors()
 
 
 def _weather(name: str) -> carla.WeatherParameters:
