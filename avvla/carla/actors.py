@@ -156,7 +156,8 @@ class Cast:
         world.tick()
         for each in self._controllers:
             each.start()
-            each.go_to_location(world.get_random_location_from_navigation())
+            if (aim := world.get_random_location_from_navigation()) is not None:
+                each.go_to_location(aim)
         return made
 
     def clear(self) -> None:

@@ -7,6 +7,7 @@ The server ticks only when it is told to, by `timestep_s` each time, and an acti
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 from avvla.actions.unicycle import DT_S
 from avvla.carla import roads
 from avvla.carla.actors import Cast
-from avvla.carla.address import Address
+from avvla.carla.address import FIRST_PAUSE_S, LONGEST_PAUSE_S, Address
 from avvla.carla.axes import yaw_rad
 from avvla.carla.controller import Controller, Pedals, check_action
 from avvla.carla.exchange import Departure, Opened, Reading, ServerLostError, Tick
@@ -59,7 +60,8 @@ class Session:
         self.close()
         self._settings, self._address = settings, address
         server = settings.server
-        theirs, ours = self.versions(address, server.timeout_s)
+        weather = _weather(settings.weather)
+        theirs, ours = self._ready(address, settings)
         if theirs != ours and not server.allow_version_mismatch:
             raise UserError(
                 f"the CARLA server at {address} is {theirs}, this client {ours}: run the server of"
@@ -73,16 +75,28 @@ class Session:
         told = world.get_settings()
         told.synchronous_mode, told.fixed_delta_seconds = True, settings.timestep_s
         world.apply_settings(told)
-        world.set_weather(_weather(settings.weather))
+        world.set_weather(weather)
         self._map = world.get_map()
         if not self._map.get_topology():
             raise UserError(EMPTY_MAP)
         self._neighbours = Neighbours(world)
         if settings.background.vehicles:
-            self._traffic = self._client.get_trafficmanager(settings.traffic_port)
+            self._traffic = self._manager(settings.traffic_port)
             self._traffic.set_synchronous_mode(True)
             self._traffic.set_hybrid_physics_mode(settings.background.hybrid)
         return Opened(theirs, self._map.name.rpartition("/")[2], roads.road_map(self._map))
+
+    def _ready(self, address: Address, settings: CarlaSettings) -> tuple[str, str]:
+        """The versions, once the server tells its own: it listens before it answers."""
+        end, pause = time.monotonic() + settings.server.ready_s, FIRST_PAUSE_S
+        while True:
+            try:
+                return self.versions(address, settings.server.timeout_s)
+            except UserError:
+                if time.monotonic() + pause > end:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
 
     def _load(self) -> None:
         """Have the town or the OpenDRIVE of the settings on the server."""
@@ -95,6 +109,14 @@ class Session:
                 raise unknown("town", settings.town, towns)
             if self._client.get_world().get_map().name.rpartition("/")[2] != settings.town:
                 self._client.load_world(settings.town)
+
+    def _manager(self, port: int) -> carla.TrafficManager:
+        try:
+            return self._client.get_trafficmanager(port)
+        except RuntimeError as error:
+            raise UserError(
+                f"the traffic manager cannot have port {port}: {error}; choose another traffic_port"
+            ) from None
 
     def reset(self, seed: int, trip: Trip) -> Departure:
         """Begin a drive: hero, others and route drawn from the seed."""

@@ -40,7 +40,8 @@ def answer(session: Session, verb: str, arguments: tuple[Any, ...]) -> tuple[str
     except RuntimeError as error:
         if "time-out" in str(error):
             return "lost", f"the CARLA server does not answer any more ({verb}: {error})"
-        return "failed", traceback.format_exc()
+        # The library's own word for whatever the server refuses.
+        return "refused", f"the CARLA server refuses to {verb}: {error}"
     except Exception:
         return "failed", traceback.format_exc()
 

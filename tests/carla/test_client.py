@@ -140,6 +140,24 @@ def test_a_call_that_is_never_answered(opened, child):
         opened(server, timeout_s=0.5)
 
 
+def test_a_server_that_listens_before_it_answers_is_waited_for(opened):
+    with Double(faults=Faults(deaf_calls=("version",))) as server:
+        waking = threading.Timer(0.5, lambda: setattr(server.world.faults, "deaf_calls", ()))
+        waking.start()
+        told, _ = opened(server, timeout_s=0.2)
+        waking.join()
+    assert told.version == "0.9.16"
+    assert server.calls.count("version") > 1
+
+
+def test_what_the_server_refuses_is_one_line(opened, child, double, monkeypatch):
+    opened()
+    refusal = [[0, ["no more actors"]]]
+    monkeypatch.setattr(double, "call_get_physics_control", lambda actor: refusal, raising=True)
+    with pytest.raises(UserError, match="the CARLA server refuses to reset: no more actors"):
+        child.reset(1, TRIP)
+
+
 @pytest.mark.parametrize("action", [(float("nan"), 0.0), (0.0, 2.0)])
 def test_an_action_that_is_none_never_reaches_the_server(opened, child, double, action):
     opened()

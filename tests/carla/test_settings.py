@@ -99,6 +99,22 @@ def test_no_text_makes_a_place_fail_otherwise(text):
         assert len(parse(text).location) == 3
 
 
+names = st.sampled_from(
+    ["server", "town", "hero", "sensors", "spawn_points", "camera", "trip", "port", "type", "x", 1]
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(names, values, max_size=4))
+def test_no_mapping_makes_settings_fail_otherwise(raw):
+    with contextlib.suppress(UserError):
+        assert isinstance(parse_settings(raw, "test"), CarlaSettings)
+
+
 numbers = st.floats(-1e6, 1e6)
 
 

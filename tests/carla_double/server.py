@@ -1,8 +1,6 @@
 """The double's two ports: calls on one, streams on the next."""
 
-import argparse
 import contextlib
-import os
 import socket
 import struct
 import threading
@@ -12,7 +10,7 @@ import msgpack
 
 from carla_double.blueprints import definitions
 from carla_double.road import open_drive
-from carla_double.world import Faults, World, map_info, token
+from carla_double.world import World, map_info, token
 
 WORLD_STREAM = 1
 APPLY_VEHICLE_CONTROL, APPLY_TRANSFORM = 2, 6
@@ -51,6 +49,11 @@ class Double:
 
     def __exit__(self, *_):
         self.close()
+
+    @property
+    def is_open(self):
+        """Whether it serves."""
+        return self._open
 
     def close(self):
         """Shut both ports, as a server that dies does."""
@@ -307,19 +310,3 @@ def _pair(host, port):
             if port:
                 raise
     raise OSError("no two free ports in a row")
-
-
-def main():
-    """Serve in a process of its own until it is told to end."""
-    parser = argparse.ArgumentParser(description=Double.__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--version", default="0.9.16")
-    parser.add_argument("--dies-frame", type=int, default=-1)
-    given = parser.parse_args()
-    faults = Faults(dies_frame=given.dies_frame)
-    double = Double(given.port, given.host, given.version, faults)
-    print(double.port, flush=True)
-    while double._open:
-        time.sleep(0.05)
-    os._exit(1)
