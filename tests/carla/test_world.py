@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from carla_double.road import LANE_M, RADIUS_M, STRAIGHT_M
 from carla_double.server import Double
+from carla_double.world import REAR_M
 
 from avvla.agent import virtual
 from avvla.agent.loop import Loop, Settings
@@ -60,7 +61,12 @@ def arena(world):
 
 def test_a_drive_begins_where_it_is_told_to(arena):
     tick = arena.world.tick
+    # The actor is spawned at 60 and rolls for one tick; the ego's point is its rear axle.
+    assert tick.x == pytest.approx(60.0 - REAR_M + 0.1 * SPEED, abs=0.02)
     assert tick.y == pytest.approx(-LANE_M / 2, abs=1e-3)
+    departure = arena.world.departure
+    assert (departure.length, departure.width) == pytest.approx((4.8, 1.9))
+    assert departure.ahead == pytest.approx(REAR_M, abs=1e-3)
     assert tick.yaw == pytest.approx(0.0, abs=1e-6)
     assert tick.speed == pytest.approx(SPEED, abs=0.1)
     assert arena.heading_error_rad == pytest.approx(0.0, abs=1e-6)
