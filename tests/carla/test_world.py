@@ -86,8 +86,8 @@ def test_an_action_is_driven_for_a_tenth_of_a_second(arena):
     assert arena.metrics().time_s == pytest.approx(2.0)
 
 
-def test_two_short_steps_make_one_action(server):
-    world = CarlaWorld(settings_of(server, timestep_s=0.05))
+def test_two_short_steps_make_one_action(alone):
+    world = CarlaWorld(settings_of(alone, timestep_s=0.05))
     try:
         world.reset(world.settings.trip, 1)
         frame, x = world.tick.frame, world.tick.x
@@ -201,21 +201,21 @@ def test_the_override_stops_before_a_car(server, world):
     assert world.tick.x > 75.0
 
 
-def test_only_what_was_spawned_is_destroyed_and_the_settings_come_back(server):
-    before = dict(server.world.actors)
-    settings = list(server.world.settings)
-    stranger = server.world.spawn([2, "vehicle.tesla.model3", []], [[0, -180, 0.3], [0, 0, 0]])
+def test_only_what_was_spawned_is_destroyed_and_the_settings_come_back(alone):
+    before = dict(alone.world.actors)
+    settings = list(alone.world.settings)
+    stranger = alone.world.spawn([2, "vehicle.tesla.model3", []], [[0, -180, 0.3], [0, 0, 0]])
     with_sensor = {"spawn_points": [], "sensors": {"eye": {"type": "sensor.lidar.ray_cast"}}}
-    world = CarlaWorld(settings_of(server, hero=with_sensor))
+    world = CarlaWorld(settings_of(alone, hero=with_sensor))
     for seed in (1, 2):
         world.reset(world.settings.trip, seed)
-    assert len(server.world.actors) > len(before) + 1
+    assert len(alone.world.actors) > len(before) + 1
     world.close()
-    assert set(server.world.actors) >= {*before, stranger.id} - set(before)
-    mine = set(server.world.actors) - set(before) - {stranger.id}
+    assert set(alone.world.actors) >= {*before, stranger.id} - set(before)
+    mine = set(alone.world.actors) - set(before) - {stranger.id}
     assert not mine
-    assert server.world.settings == settings
-    server.world.destroy(stranger.id)
+    assert alone.world.settings == settings
+    alone.world.destroy(stranger.id)
 
 
 SENSORS = {
@@ -280,8 +280,8 @@ def test_a_crossed_line_is_told(arena):
     assert "Broken" in told
 
 
-def test_a_camera_that_is_off_has_an_empty_frame(server):
-    world = CarlaWorld(settings_of(server, camera={"enabled": False}))
+def test_a_camera_that_is_off_has_an_empty_frame(alone):
+    world = CarlaWorld(settings_of(alone, camera={"enabled": False}))
     try:
         world.reset(world.settings.trip, 1)
         assert world.observe().frame.shape == (0, 0, 3)
@@ -312,8 +312,8 @@ def test_a_town_is_loaded_and_background_is_driven_by_a_seeded_manager(alone):
         world.close()
 
 
-def test_a_world_is_reset_before_it_is_driven(server):
-    world = CarlaWorld(settings_of(server))
+def test_a_world_is_reset_before_it_is_driven(alone):
+    world = CarlaWorld(settings_of(alone))
     try:
         for ask in (world.metrics, world.observe, lambda: world.step(0.0, 0.0)):
             with pytest.raises(UserError, match="no drive has begun"):
