@@ -169,6 +169,7 @@ def test_an_action_that_is_none_never_reaches_the_server(opened, child, double, 
 
 
 def test_a_malformed_message_ends_the_child_alone():
+    pytest.importorskip("carla.libcarla", reason="CARLA's client has wheels for 3.12, x86_64")
     client = Client()
     with Double() as server:
         settings = parse_settings({"camera": {"enabled": False}}, "test")
