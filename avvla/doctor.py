@@ -122,9 +122,14 @@ def report(facts: Facts, console: Console | None = None) -> int:
     """Print both tables; 1 where something that the embedded pipeline needs is missing, else 0."""
     console = console or Console()
     able = abilities(facts)
-    console.print(_table("this host", checks(facts)))
-    console.print(_table("what this host can run", able))
+    show("this host", checks(facts), console)
+    show("what this host can run", able, console)
     return int(able[0].verdict == "missing")
+
+
+def show(title: str, rows: list[Check], console: Console | None = None) -> None:
+    """Print a table of checks."""
+    (console or Console()).print(_table(title, rows))
 
 
 def _check(name: str, fine: bool, value: str, advice: str, otherwise: Verdict = "warn") -> Check:

@@ -131,6 +131,30 @@ def ray_address() -> str | None:
     return text
 
 
+def carla_host() -> str | None:
+    """Where the CARLA server is: `$AVVLA_CARLA_HOST`, a name or address, else as settings say."""
+    return os.environ.get("AVVLA_CARLA_HOST")
+
+
+def carla_port() -> int | None:
+    """The port of the CARLA server's calls: `$AVVLA_CARLA_PORT`, else as settings say.
+
+    Raises:
+        UserError: it is no whole number from 1 to 65534.
+    """
+    text = os.environ.get("AVVLA_CARLA_PORT")
+    if text is None:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 65534:
+        raise UserError(f"AVVLA_CARLA_PORT is {text!r}, expected a whole number from 1 to 65534")
+    return int(text)
+
+
+def carla_root() -> Path | None:
+    """Folder of CARLA's release for a server of our own: `$CARLA_ROOT` (absolute), its own name."""
+    return _absolute("CARLA_ROOT")
+
+
 def device() -> str:
     """Torch device of training and inference: `$AVVLA_DEVICE`, else `cpu`."""
     return os.environ.get("AVVLA_DEVICE", "cpu")

@@ -113,6 +113,25 @@ def inspect_folder(variable: str, locate: Callable[[], Path]) -> Folder:
     return Folder(variable, str(path), shutil.disk_usage(there).free, problem)
 
 
+@dataclass(frozen=True)
+class Vram:
+    """Memory of a GPU as the NVIDIA driver tells it [MiB]."""
+
+    total_mib: int
+    free_mib: int
+
+
+def vram() -> tuple[Vram, ...]:
+    """Memory of each GPU, by nvidia-smi; nothing where there is no driver."""
+    query = "--query-gpu=memory.total,memory.free", "--format=csv,noheader,nounits"
+    found = []
+    for line in _output("nvidia-smi", *query).splitlines():
+        total, _, free = line.partition(",")
+        if total.strip().isdecimal() and free.strip().isdecimal():
+            found.append(Vram(int(total), int(free)))
+    return tuple(found)
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on this port of the loopback address now."""
     with socket.socket() as server:
@@ -157,8 +176,12 @@ def _version(distribution: str) -> str:
 
 
 def _first_line(*command: str) -> str:
+    return _output(*command).strip().partition("\n")[0]
+
+
+def _output(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip().partition("\n")[0]
+    return done.stdout

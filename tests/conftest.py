@@ -26,9 +26,12 @@ for variable in (
     "AVVLA_ALPAMAYO",
     "AVVLA_ALPASIM_RUN",
     "AVVLA_CACHE_GB",
+    "AVVLA_CARLA_HOST",
+    "AVVLA_CARLA_PORT",
     "AVVLA_DEVICE",
     "AVVLA_WORKERS",
     "AVVLA_BACKEND",
+    "CARLA_ROOT",
     "RAY_ADDRESS",
 ):
     os.environ.pop(variable, None)

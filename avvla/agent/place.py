@@ -134,7 +134,7 @@ class Tour:
 
     over = False
 
-    def __init__(self, road: Callable[[int], EmbeddedPlace]) -> None:
+    def __init__(self, road: Callable[[int], Place]) -> None:
         self._road, self.roads = road, 1
         self._place = road(0)
 

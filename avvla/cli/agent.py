@@ -11,10 +11,11 @@ from avvla.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import ExitStack
 
     from avvla.agent.commander import Commander
     from avvla.agent.loop import Loop, Tick
-    from avvla.agent.place import Tour
+    from avvla.agent.place import Place, Tour
     from avvla.cli.command import Group
     from avvla.config import Params, Synthetic
     from avvla.physical_ai.camera import Crop
@@ -33,7 +34,13 @@ def add(top: Group) -> None:
         _run,
     )
     run.add_argument(
-        "--world", choices=("embedded",), default="embedded", help="where (default: %(default)s)"
+        "--world",
+        choices=("embedded", "carla"),
+        default="embedded",
+        help="where: the embedded world, or a CARLA server (default: %(default)s)",
+    )
+    run.add_argument(
+        "--carla", type=Path, metavar="FILE", help="settings of a drive in CARLA (docs/carla.md)"
     )
     run.add_argument(
         "--family",
@@ -50,7 +57,7 @@ def add(top: Group) -> None:
     )
     run.add_argument(
         "--policy",
-        choices=("field_agent", "constant_velocity"),
+        choices=("field_agent", "route_follower", "constant_velocity"),
         default="field_agent",
         help="who plans (default: %(default)s)",
     )
@@ -95,19 +102,37 @@ def add(top: Group) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
+    from avvla.params import load_params
+
+    _check(arguments)
+    params = load_params()
+    commander = _commander(arguments)
+    with ExitStack() as held:
+        if arguments.policy == "route_follower":
+            from avvla.cli.canary import Canary
+            from avvla.physical_ai.camera import Crop
+
+            build = params.build
+            place = _tour(arguments, params, Crop.of(build), build.image_size, held)
+            return _run_in(arguments, place, Canary(lambda: place), commander)
+        policy, crop, image_size = _policy(arguments, params)
+        place = _tour(arguments, params, crop, image_size, held)
+        return _run_in(arguments, place, policy, commander)
+
+
+def _run_in(
+    arguments: argparse.Namespace, place: Tour, policy: Policy, commander: Commander
+) -> int:
+    """Drive, record and tell."""
     from contextlib import nullcontext
 
     from rich.live import Live
 
     from avvla.agent import live, telemetry
     from avvla.agent.loop import Loop, Settings
-    from avvla.params import load_params
 
-    _check(arguments)
-    params = load_params()
-    commander = _commander(arguments)
-    policy, crop, image_size = _policy(arguments, params)
-    place = _tour(arguments, params.dataset.synthetic, crop, image_size)
     loop = Loop(Settings(chunking=arguments.chunking, override=not arguments.no_override))
     view = Live(refresh_per_second=10) if arguments.live else None
     seen: list[Tick] = []
@@ -147,6 +172,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--latency-ms is {arguments.latency_ms:g}, expected 0 ms or more")
     if arguments.latency_ms and arguments.clock == "wall":
         raise UserError("--latency-ms is for --clock virtual: the wall clock measures its own")
+    if arguments.carla is not None and arguments.world != "carla":
+        raise UserError("--carla is for --world carla")
+    if arguments.policy == "route_follower" and arguments.world != "carla":
+        raise UserError("--policy route_follower is for --world carla: no other tells it a route")
 
 
 def _drive(
@@ -218,8 +247,20 @@ def _policy(arguments: argparse.Namespace, params: Params) -> tuple[Policy, Crop
     return agent, agent.crop, agent.image_size
 
 
-def _tour(arguments: argparse.Namespace, synthetic: Synthetic, crop: Crop, image_size: int) -> Tour:
-    from avvla.agent.place import EmbeddedPlace, Tour
+def _tour(
+    arguments: argparse.Namespace, params: Params, crop: Crop, image_size: int, held: ExitStack
+) -> Tour:
+    from avvla.agent.place import Tour
+
+    if arguments.world == "carla":
+        return Tour(_in_carla(arguments, crop, image_size, held))
+    return Tour(_embedded(arguments, params.dataset.synthetic, crop, image_size))
+
+
+def _embedded(
+    arguments: argparse.Namespace, synthetic: Synthetic, crop: Crop, image_size: int
+) -> Callable[[int], Place]:
+    from avvla.agent.place import EmbeddedPlace
     from avvla.errors import one_of
     from avvla.world.embedded import EmbeddedWorld
     from avvla.world.recording import synthetic_camera
@@ -234,4 +275,23 @@ def _tour(arguments: argparse.Namespace, synthetic: Synthetic, crop: Crop, image
         world.reset(draw_scenario(family, *key), *key)
         return EmbeddedPlace(world, crop, image_size, arguments.goal)
 
-    return Tour(road)
+    return road
+
+
+def _in_carla(
+    arguments: argparse.Namespace, crop: Crop, image_size: int, held: ExitStack
+) -> Callable[[int], Place]:
+    from avvla.carla.place import CarlaPlace, roads_of
+    from avvla.carla.settings import CarlaSettings, load_settings
+    from avvla.carla.world import CarlaWorld
+
+    settings = load_settings(arguments.carla) if arguments.carla else CarlaSettings()
+    world = CarlaWorld(settings)
+    held.callback(world.close)
+    roads = roads_of(world)
+
+    def road(index: int) -> CarlaPlace:
+        world.reset(settings.trip, arguments.road + index)
+        return CarlaPlace(world, crop, image_size, roads, arguments.goal)
+
+    return road
