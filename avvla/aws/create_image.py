@@ -72,9 +72,7 @@ def _copy_disk(account: Account, name: str, instance_id: str) -> str:
             account.ec2.create_image(
                 InstanceId=instance_id,
                 Name=name,
-                TagSpecifications=[
-                    {"ResourceType": kind, "Tags": tags} for kind in ("image", "snapshot")
-                ],
+                TagSpecifications=[{"ResourceType": "image", "Tags": tags}],
             )["ImageId"]
         )
     tell(f"{image_id}: waiting until it is available")

@@ -110,13 +110,15 @@ def run_script(
     wait_for_ssh(remote)
     inner = shlex.join(["bash", "-c", _RUN, script.name, *arguments])
     command = [*remote.ssh(), remote.destination, inner]
-    with _opened(log, append=append) as file:
-        process = subprocess.Popen(
+    with (
+        _opened(log, append=append) as file,
+        subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
             with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
                 pipe.write(text)
             for raw in process.stdout:
@@ -126,9 +128,9 @@ def run_script(
                     file.write(line)
                     file.flush()
             return process.wait()
-        finally:
+        except BaseException:
             process.kill()
-            process.wait()
+            raise
 
 
 def put(remote: Remote, source: Path, target: str, exclude: Sequence[str]) -> None:
