@@ -183,12 +183,12 @@ def _hosts(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _common(config: Mapping[str, Any]) -> Iterator[str]:
     auth = config.get("auth", {})
+    if "cluster_name" not in config:
+        yield "cluster_name is missing: Ray would take it for one that is called `default`"
     if not auth.get("ssh_user"):
         yield "auth.ssh_user is missing: name the user of the nodes"
     mounts = config.get("file_mounts", {})
-    if not all(isinstance(source, str) for source in mounts.values()):
-        yield "file_mounts: expected a path of this machine for each path of the nodes"
-    elif TOKEN not in mounts:
+    if TOKEN not in mounts:
         yield f"file_mounts lacks {TOKEN}: without the token anybody in the network may run code"
     for key in ("head_start_ray_commands", "worker_start_ray_commands"):
         for command in config.get(key, ()):

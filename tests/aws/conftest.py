@@ -53,7 +53,8 @@ def rented(aws, clients):
     return clients
 
 
-@pytest.fixture
-def ami(rented):
+@pytest.fixture(scope="session")
+def ami(clients):
     """An image that the double knows."""
-    return rented.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    with mock_aws():
+        return clients.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
