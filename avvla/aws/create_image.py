@@ -20,7 +20,7 @@ class Recipe:
 
     machine: Wanted
     ssh_user: str
-    puts: tuple[tuple[Path, str], ...]
+    puts: tuple[tuple[str, str], ...]
     """Files and folders to copy there, with where to, before the scripts."""
     scripts: tuple[Path, ...]
     log: Path
@@ -37,7 +37,7 @@ def create_image(account: Account, recipe: Recipe, caller: Network) -> Image:
         KeyboardInterrupt: after the machine has been given back.
     """
     name = matching("image name", recipe.machine.name, NAME, "avvla-2026-11")
-    for path in (*recipe.scripts, *(source for source, _ in recipe.puts)):
+    for path in (*recipe.scripts, *(Path(source) for source, _ in recipe.puts)):
         if not path.exists():
             raise UserError(f"{path} is missing: name a file of this machine")
     require_free_image_name(account, name)

@@ -133,25 +133,33 @@ def run_script(
             raise
 
 
-def put(remote: Remote, source: Path, target: str, exclude: Sequence[str]) -> None:
+def put(remote: Remote, source: str, target: str, exclude: Sequence[str]) -> None:
     """Copy a file or folder there; a folder that ends in `/` means what is in it.
 
     Raises:
         UserError: it is missing, or cannot be copied.
     """
-    if not source.exists():
+    if not Path(source).exists():
         raise UserError(f"{source} is missing: name a file or folder of this machine")
-    _copy(remote, str(source), f"{remote.destination}:{target}", exclude)
+    _copy(remote, _local(source), f"{remote.destination}:{target}", exclude)
 
 
-def get(remote: Remote, source: str, target: Path, exclude: Sequence[str]) -> None:
+def get(remote: Remote, source: str, target: str, exclude: Sequence[str]) -> None:
     """Copy a file or folder from there; the folder that `target` lies in is made.
 
     Raises:
         UserError: it cannot be copied.
     """
-    target.absolute().parent.mkdir(parents=True, exist_ok=True)
-    _copy(remote, f"{remote.destination}:{source}", str(target), exclude)
+    try:
+        Path(target).absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{target} cannot be written ({error.strerror}): choose another") from None
+    _copy(remote, f"{remote.destination}:{source}", _local(target), exclude)
+
+
+def _local(path: str) -> str:
+    """A path that rsync takes for one of this machine, also with a colon in it."""
+    return path if path.startswith("/") else f"./{path}"
 
 
 def _copy(remote: Remote, source: str, target: str, exclude: Sequence[str]) -> None:

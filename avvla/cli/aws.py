@@ -31,11 +31,11 @@ def add(top: Group) -> None:
     info = add_command(aws, "info", "what a machine is, and where", _info)
     info.add_argument("--field", choices=(*FIELDS, "key_file"), help="this alone, as plain text")
     put = add_command(aws, "put", "copy a file or folder to a machine", _put)
-    put.add_argument("source", type=Path, metavar="HERE")
+    put.add_argument("source", metavar="HERE")
     put.add_argument("target", metavar="THERE")
     get = add_command(aws, "get", "copy a file or folder from a machine", _get)
     get.add_argument("source", metavar="THERE")
-    get.add_argument("target", type=Path, metavar="HERE")
+    get.add_argument("target", metavar="HERE")
     for copy in (put, get):
         copy.add_argument(
             "--exclude", action="append", default=[], metavar="PATTERN", help="may be repeated"
@@ -108,11 +108,11 @@ def _ssh_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ssh-user", default="ubuntu", help="(default: %(default)s)")
 
 
-def _pair(text: str) -> tuple[Path, str]:
-    here, colon, there = text.partition(":")
+def _pair(text: str) -> tuple[str, str]:
+    here, colon, there = text.rpartition(":")
     if not (here and colon and there):
         raise argparse.ArgumentTypeError(f"{text!r} is no HERE:THERE, as ./setup:/tmp/setup")
-    return Path(here), there
+    return here, there
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:

@@ -65,7 +65,7 @@ def test_an_image_is_made_and_the_machine_given_back(rented, recipe, remote, tmp
     (tmp_path / "wheel").write_text("w")
     target = tmp_path / "there"
     made = create_image(
-        rented, recipe("cat " + str(target), puts=((tmp_path / "wheel", str(target)),)), CALLER
+        rented, recipe("cat " + str(target), puts=((str(tmp_path / "wheel"), str(target)),)), CALLER
     )
     (image,) = _images(rented)
     assert image["Name"] == "img"

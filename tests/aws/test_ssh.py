@@ -76,20 +76,33 @@ def test_put_and_get_leave_out_what_is_excluded(remote, tmp_path):
     (here / ".git" / "x").touch()
     (here / "it's $HOME.txt").write_text("1")
     there = tmp_path / "the re"
-    put(remote, here, f"{there}/", [".git"])
+    put(remote, str(here), f"{there}/", [".git"])
     assert sorted(p.name for p in there.rglob("*")) == ["a folder", "it's $HOME.txt"]
+    put(remote, f"{here}/", f"{there}/inside/", [".git"])
+    assert [p.name for p in (there / "inside").iterdir()] == ["it's $HOME.txt"]
     back = tmp_path / "new" / "back"
-    get(remote, f"{there}/a folder/", back, [])
+    get(remote, f"{there}/a folder/", str(back), [])
     assert (back / "it's $HOME.txt").read_text() == "1"
 
 
 def test_what_is_not_there_is_not_copied(remote, tmp_path):
     with pytest.raises(UserError, match="name a file or folder of this machine"):
-        put(remote, tmp_path / "nowhere", "/tmp/x", [])
+        put(remote, str(tmp_path / "nowhere"), "/tmp/x", [])
     with pytest.raises(UserError, match=r"rsync ended with code 23: .*No such file") as told:
-        get(remote, f"{tmp_path}/nowhere", tmp_path / "target", [])
+        get(remote, f"{tmp_path}/nowhere", str(tmp_path / "target"), [])
     assert "\n" not in str(told.value)
     assert not (tmp_path / "target").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        get(remote, "x", str(tmp_path / "file" / "below"), [])
+
+
+def test_a_colon_makes_no_machine_of_a_path(remote, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a:b").write_text("1")
+    put(remote, "a:b", f"{tmp_path}/c", [])
+    get(remote, f"{tmp_path}/c", "d:e", [])
+    assert (tmp_path / "d:e").read_text() == "1"
 
 
 def test_a_machine_that_does_not_answer_is_tried_again(remote, monkeypatch, tmp_path):
@@ -101,7 +114,7 @@ def test_a_machine_that_does_not_answer_is_tried_again(remote, monkeypatch, tmp_
     assert waited == [pause(number) for number in range(5)]
     waited.clear()
     with pytest.raises(UserError, match=r"rsync ended with code (12|255): .*refused"):
-        put(away, _empty(tmp_path), "/tmp/x", [])
+        put(away, str(_empty(tmp_path)), "/tmp/x", [])
     assert len(waited) == 5
 
 
@@ -138,7 +151,7 @@ def test_without_the_programs(remote, monkeypatch, tmp_path):
     with pytest.raises(UserError, match="ssh is not on PATH: install it"):
         run_script(remote, _empty(tmp_path))
     with pytest.raises(UserError, match="ssh is not on PATH: install it"):
-        put(remote, _empty(tmp_path), "x", [])
+        put(remote, str(_empty(tmp_path)), "x", [])
 
 
 def test_an_interrupted_script_leaves_no_process(remote, script, tmp_path, monkeypatch):

@@ -48,7 +48,6 @@ with mock_aws():
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_ray_starts_the_machines_that_were_decided(tmp_path):
     path = tmp_path / "cluster.yaml"
