@@ -17,7 +17,9 @@ from avvla.cli import (
     actions,
     agent,
     alpasim,
+    aws,
     carla,
+    cluster,
     data,
     doctor,
     driver,
@@ -28,7 +30,21 @@ from avvla.cli import (
 )
 from avvla.errors import UserError
 
-GROUPS = (doctor, actions, data, labels, policy, pdm, navsim, agent, driver, alpasim, carla)
+GROUPS = (
+    doctor,
+    actions,
+    data,
+    labels,
+    policy,
+    pdm,
+    navsim,
+    agent,
+    driver,
+    alpasim,
+    carla,
+    cluster,
+    aws,
+)
 """In the order of the help."""
 
 

@@ -17,10 +17,14 @@ SCENES = [
     ["alpasim", "scenes", verb] for verb in ("search", "labels", "download", "link", "register")
 ]
 LOGS = [["alpasim", "logs", verb] for verb in ("list", "summary", "prune", "export")]
+CLUSTER = [["cluster", verb] for verb in ("validate", "up", "submit", "attach", "down")]
+RENDER = [["cluster", "render"], *(["cluster", "render", kind] for kind in ("aws", "hosts"))]
+AWS_VERBS = ("create-image", "launch", "start", "stop", "info", "put", "get", "exec")
 COMMANDS = [
     *[["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS],
     *MORE,
     *AGENT,
+    *[["cluster"], *CLUSTER, *RENDER, ["aws"], *(["aws", verb] for verb in AWS_VERBS)],
     *[["alpasim"], *ALPASIM, ["alpasim", "scenes"], *SCENES, ["alpasim", "logs"], *LOGS],
 ]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic", "grpc"}

@@ -1,0 +1,1 @@
+"""Ray's cluster launcher: its files written and checked, its commands called."""
