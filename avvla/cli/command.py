@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from avvla.cli.examples import EXAMPLES
+
 if TYPE_CHECKING:
     Group = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -23,7 +25,8 @@ def add_group(parent: Group, name: str, summary: str) -> Group:
 def add_command(
     parent: Group, name: str, summary: str, run: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
-    """A command; `run` returns its exit code."""
+    """A command with its example; `run` returns its exit code."""
     parser = parent.add_parser(name, help=summary, description=summary)
+    parser.epilog = f"example: {parser.prog} {EXAMPLES[parser.prog.partition(' ')[2]]}"
     parser.set_defaults(run=run)
     return parser

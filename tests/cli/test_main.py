@@ -1,32 +1,20 @@
+import argparse
+import importlib.metadata
 import json
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from avvla import cli
+from avvla.cli.completion import SHELLS
+from avvla.cli.examples import EXAMPLES
 from avvla.errors import UserError
 
-DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf5")]
-LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
-NAVSIM = [["navsim", verb] for verb in ("config", "serve", "import")]
-MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"], ["navsim"], *NAVSIM]
-AGENT = [["agent"], ["agent", "run"], ["driver"], ["driver", "serve"]]
-ALPASIM = [["alpasim", verb] for verb in ("configure", "check", "up", "collect", "report")]
-SCENES = [
-    ["alpasim", "scenes", verb] for verb in ("search", "labels", "download", "link", "register")
-]
-LOGS = [["alpasim", "logs", verb] for verb in ("list", "summary", "prune", "export")]
-CLUSTER = [["cluster", verb] for verb in ("validate", "up", "submit", "attach", "down")]
-RENDER = [["cluster", "render"], *(["cluster", "render", kind] for kind in ("aws", "hosts"))]
-AWS_VERBS = ("create-image", "launch", "start", "stop", "info", "put", "get", "exec")
-COMMANDS = [
-    *[["doctor"], ["actions"], ["actions", "fit"], ["data"], *DATA, ["labels"], *LABELS],
-    *MORE,
-    *AGENT,
-    *[["cluster"], *CLUSTER, *RENDER, ["aws"], *(["aws", verb] for verb in AWS_VERBS)],
-    *[["alpasim"], *ALPASIM, ["alpasim", "scenes"], *SCENES, ["alpasim", "logs"], *LOGS],
-]
+VERBS = [name.split() for name in EXAMPLES]
+GROUPS = sorted({tuple(words[:depth]) for words in VERBS for depth in range(len(words))})
+COMMANDS = [*map(list, GROUPS), *VERBS]
 HEAVY = {"torch", "cv2", "lerobot", "physical_ai_av", "pandas", "numpy", "rich", "pydantic", "grpc"}
 
 
@@ -34,12 +22,42 @@ def fails(call: object) -> None:
     raise AssertionError(call)
 
 
-@pytest.mark.parametrize("command", [[], *COMMANDS])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main([*command, "--help"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith(" ".join(["usage: avvla", *command]))
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_the_example_of_a_command_is_one(command: str) -> None:
+    words = shlex.split(f"{command} {EXAMPLES[command].partition(' > ')[0]}")
+    assert callable(cli.parser().parse_args(words).run)
+
+
+def leaves(parser: argparse.ArgumentParser) -> list[str]:
+    below = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not below:
+        return [parser.prog]
+    return [name for action in below for child in action.choices.values() for name in leaves(child)]
+
+
+def test_every_example_is_of_a_command() -> None:
+    assert sorted(leaves(cli.parser())) == sorted(f"avvla {name}" for name in EXAMPLES)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"avvla {importlib.metadata.version('avvla')}\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_can_complete(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", shell]) == 0
+    assert "import-hdf5" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
