@@ -13,10 +13,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from avvla.cli import actions, agent, alpasim, data, doctor, driver, labels, navsim, pdm, policy
+from avvla.cli import actions, agent, alpasim, data, doctor, driver, labels, navsim, pdm, policy, rl
 from avvla.errors import UserError
 
-GROUPS = (doctor, actions, data, labels, policy, pdm, navsim, agent, driver, alpasim)
+GROUPS = (doctor, actions, data, labels, policy, pdm, navsim, agent, driver, alpasim, rl)
 """In the order of the help."""
 
 
