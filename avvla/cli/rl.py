@@ -37,7 +37,7 @@ def add(top: Group) -> None:
     export = add_command(
         rl, "export", "the newest checkpoint's network, to drive without Ray", _export
     )
-    export.add_argument("run", type=Path, metavar="RUN", help="folder of a training")
+    export.add_argument("folder", type=Path, metavar="RUN", help="folder of a training")
     export.add_argument("output", type=Path, metavar="DIR", help="folder to make")
 
 
@@ -147,9 +147,9 @@ def _export(arguments: argparse.Namespace) -> int:
     from avvla.rl.driver import copy_driver
     from avvla.rl.run_folder import RunFolder
 
-    newest = RunFolder(arguments.run).newest()
+    newest = RunFolder(arguments.folder).newest()
     if newest is None:
-        raise UserError(f"{arguments.run} has no whole checkpoint: expected a training's folder")
+        raise UserError(f"{arguments.folder} has no whole checkpoint: expected a training's folder")
     copy_driver(newest.driver, arguments.output)
     print(f"{arguments.output}: step {newest.progress.steps}")
     return 0

@@ -28,7 +28,7 @@ class ModuleDriver:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        logging.getLogger("ray").setLevel(logging.ERROR)
+        logging.getLogger("ray.rllib").setLevel(logging.ERROR)
         try:
             self._module = RLModule.from_checkpoint(str((checkpoint.algorithm / PLACE).resolve()))
         except Exception as error:  # whatever a damaged file makes the libraries raise

@@ -112,7 +112,7 @@ class Runners(Section):
 class Stop(Section):
     """When a training is over: at the first of these."""
 
-    steps: Count = Field(30_000, description="environment steps, those before a resume included")
+    steps: Count = Field(40_000, description="environment steps, those before a resume included")
     minutes: Positive | None = Field(None, description="of this process; null: no limit")
     ram_percent: Annotated[float, Field(gt=0, le=100)] = Field(
         85.0, description="of the machine's memory in use, against what leaks"

@@ -8,6 +8,7 @@ owns its checkpoints, so that the newest whole one is what a killed training goe
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -131,7 +132,7 @@ def _trainer(task: Task, run: RunFolder, start: Checkpoint | None) -> Iterator[T
 
     from avvla.rl.algorithm import build
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.rllib").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     progress = start.progress if start else Progress()
     learn = task.settings.learn
@@ -216,7 +217,9 @@ def _row(result: Mapping[str, Any]) -> dict[str, float]:
     runners = result["env_runners"]
     learner = result.get("learners", {}).get(MODULE, {})
     row = {"steps": float(runners["num_env_steps_sampled_lifetime"])}
-    row |= {name: float(value) for name, value in sorted(runners.get(EPISODES, {}).items())}
+    figures = sorted(runners.get(EPISODES, {}).items())
+    # Of an iteration in which no episode ended, RLlib says NaN.
+    row |= {name: float(value) for name, value in figures if math.isfinite(value)}
     if "total_loss" in learner:
         row["loss"] = float(learner["total_loss"])
     return row
