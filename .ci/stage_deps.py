@@ -1,4 +1,4 @@
-"""Keep each stage's code dependencies in dvc.yaml equal to what its script imports.
+"""Keep each stage's code dependencies in every dvc.yaml equal to what its script imports.
 
     python .ci/stage_deps.py           names the differences, exit code 1 if there are any
     python .ci/stage_deps.py --write   rewrites the lists
@@ -25,22 +25,26 @@ def code_of(script: Path, root: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in imports(script, root).files]
 
 
+def pipelines(root: Path) -> list[Path]:
+    """Every dvc.yaml: the root's, and those beside it, whose stages run in the root too."""
+    return [root / "dvc.yaml", *sorted(root.glob("pipelines/*/dvc.yaml"))]
+
+
 def differences(root: Path) -> dict[str, tuple[list[str], list[str]]]:
-    """By stage: (code that dvc.yaml lists, code that the script imports), where they differ."""
-    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
+    """By stage: (code that its file lists, code that the script imports), where they differ."""
     result = {}
-    for name, stage in stages.items():
-        script = root / stage["cmd"].split()[-1]
-        listed = [dep for dep in stage["deps"] if dep.startswith(CODE)]
-        imported = code_of(script, root)
-        if listed != imported:
-            result[name] = (listed, imported)
+    for path in pipelines(root):
+        for name, stage in yaml.safe_load(path.read_text())["stages"].items():
+            script = root / stage["cmd"].split()[-1]
+            listed = [dep for dep in stage["deps"] or () if dep.startswith(CODE)]
+            imported = code_of(script, root)
+            if listed != imported:
+                result[f"{path.relative_to(root).as_posix()}:{name}"] = (listed, imported)
     return result
 
 
-def write(root: Path) -> None:
-    """Rewrite the code entries of every stage's deps, everything else as it is."""
-    path = root / "dvc.yaml"
+def write(path: Path, root: Path) -> None:
+    """Rewrite the code entries of every stage's deps in a file, everything else as it is."""
     stages = yaml.safe_load(path.read_text())["stages"]
     lines, result, stage, inside = path.read_text().splitlines(), [], "", False
     for line in lines:
@@ -60,11 +64,12 @@ def write(root: Path) -> None:
 def main() -> None:
     """Check, or rewrite with --write."""
     if sys.argv[1:] == ["--write"]:
-        write(ROOT)
+        for path in pipelines(ROOT):
+            write(path, ROOT)
     for stage, (listed, imported) in differences(ROOT).items():
         missing = sorted(set(imported) - set(listed))
         surplus = sorted(set(listed) - set(imported))
-        print(f"{stage}: dvc.yaml lacks {missing}, has needlessly {surplus}", file=sys.stderr)
+        print(f"{stage} lacks {missing}, has needlessly {surplus}", file=sys.stderr)
     if differences(ROOT):
         sys.exit("stage_deps: run `python .ci/stage_deps.py --write`")
 

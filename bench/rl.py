@@ -32,7 +32,7 @@ STEPS = 3_000
 
 
 def environment_rate() -> float:
-    """Steps a second of processor time of one environment by chance, starts of episodes included."""
+    """Steps a second of processor time of one environment by chance, resets included."""
     environment = make_environment(load_settings(PARAMS))
     environment.action_space.seed(0)
     environment.reset(seed=0)
@@ -81,7 +81,8 @@ def main() -> None:
                 settings, driver = load_driver(checkpoint.driver)
                 found = evaluate(settings, driver)
                 points.append((checkpoint.progress.steps, found["return"]))
-                print(f"seed {seed}: step {points[-1][0]}, return {found['return']:.1f}", flush=True)
+                told = f"step {points[-1][0]}, return {found['return']:.1f}"
+                print(f"seed {seed}: {told}", flush=True)
             chance = baseline(settings)["return"]
             chances.append(chance)
             lines.append(Line(f"seed {seed}", points))

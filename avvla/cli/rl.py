@@ -48,9 +48,7 @@ def _add_train(rl: Group) -> None:
     train.add_argument(
         "--directory", type=Path, metavar="DIR", help="folder of runs (default: $AVVLA_WORK/rl)"
     )
-    train.add_argument(
-        "--resume", choices=RESUME, default="never", help="(default: %(default)s)"
-    )
+    train.add_argument("--resume", choices=RESUME, default="never", help="(default: %(default)s)")
     train.add_argument("--overwrite", action="store_true", help="remove an older run of the name")
     train.add_argument(
         "--address",
@@ -100,9 +98,9 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _infer(arguments: argparse.Namespace) -> int:
+    from avvla.results import write_metrics
     from avvla.rl.environment import unseen_roads
     from avvla.rl.evaluation import drive, summarise
-    from avvla.results import write_metrics
 
     if arguments.episodes < 1:
         raise UserError(f"--episodes is {arguments.episodes}, expected 1 or more")

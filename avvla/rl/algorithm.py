@@ -91,12 +91,13 @@ class PolicyOptimisation(_LogsBeside, PPO):  # type: ignore[misc]
 
 def _dqn(learn: Dqn, shape: Shape, warm_up: int) -> AlgorithmConfig:
     explore = learn.exploration
-    linear = isinstance(explore, Epsilon)
-    schedule = [(0, explore.first), (explore.steps, explore.last)] if linear else 0.0
-    model = {
-        "shape": shape.model_dump_json(),
-        "temperature": None if linear else explore.temperature,
-    }
+    schedule: list[tuple[int, float]] | float = 0.0
+    temperature: float | None = None
+    if isinstance(explore, Epsilon):
+        schedule = [(0, explore.first), (explore.steps, explore.last)]
+    else:
+        temperature = explore.temperature
+    model = {"shape": shape.model_dump_json(), "temperature": temperature}
     return (
         DQNConfig(QLearning)
         .training(

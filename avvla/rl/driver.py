@@ -2,6 +2,8 @@
 
     <folder>/driver.json           the configuration and the network's shape
             /network.safetensors   its weights
+
+Neither holds anything that runs when it is read.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from torch import nn
 from avvla.errors import UserError
 from avvla.files import replacing
 from avvla.record import Record, read_record
-from avvla.rl.network import Shape, make_network
+from avvla.rl.network import GaussianNetwork, QNetwork, Shape, make_network
 from avvla.rl.reading import settings_of
 from avvla.rl.settings import Settings
 
@@ -52,7 +54,9 @@ class NetworkDriver:
         device: torch device.
     """
 
-    def __init__(self, network: nn.Module, shape: Shape, device: str = "cpu") -> None:
+    def __init__(
+        self, network: QNetwork | GaussianNetwork, shape: Shape, device: str = "cpu"
+    ) -> None:
         self._network, self._device = network.to(device).eval(), device
         self.shape = shape
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from avvla.actions.unicycle import DT_S
-from avvla.config import Count, NonNegative, Positive, Section
+from avvla.config import NonNegative, Positive, Section
 from avvla.errors import UserError
 from avvla.rl.experiment import BaseExperiment, Control, ExperimentSettings
 from avvla.world.arena import Arena
@@ -238,7 +238,7 @@ class DiscreteLane(LaneExperiment):
     )
     """Throttle, brake and steering of each."""
 
-    def get_action_space(self) -> spaces.Discrete:
+    def get_action_space(self) -> spaces.Discrete[Any]:
         """An index into `actions`."""
         return spaces.Discrete(len(self.actions))
 
@@ -257,7 +257,8 @@ class DiscreteLane(LaneExperiment):
             UserError: it is no index of an action.
         """
         if not 0 <= action < len(self.actions):
-            raise UserError(f"action is {action}, expected a whole number below {len(self.actions)}")
+            count = len(self.actions)
+            raise UserError(f"action is {action}, expected a whole number below {count}")
         return self._control(*self.actions[int(action)])
 
 

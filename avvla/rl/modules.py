@@ -32,7 +32,7 @@ class Catalog:
 
     def __init__(self, **_: Any) -> None: ...
 
-    def get_action_dist_cls(self, framework: str) -> type[TorchCategorical]:
+    def get_action_dist_cls(self, framework: str) -> Any:
         """Of discrete actions."""
         return TorchCategorical
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +76,8 @@ class QNetwork(nn.Module):
 
     def act(self, picture: Tensor) -> Tensor:
         """The best action (B,)."""
-        return self(picture).argmax(dim=-1)
+        values: Tensor = self(picture)
+        return values.argmax(dim=-1)
 
 
 class GaussianNetwork(nn.Module):
@@ -105,6 +106,6 @@ class GaussianNetwork(nn.Module):
         return mean.clamp(-1.0, 1.0)
 
 
-def make_network(shape: Shape) -> Any:
+def make_network(shape: Shape) -> QNetwork | GaussianNetwork:
     """The network of a shape, drawn anew from torch's generator."""
-    return {"q": QNetwork, "gaussian": GaussianNetwork}[shape.kind](shape)
+    return QNetwork(shape) if shape.kind == "q" else GaussianNetwork(shape)

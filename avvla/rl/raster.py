@@ -86,10 +86,12 @@ class Raster:
         scale, middle = size_px / (2.0 * radius_m), (size_px - 1) / 2
         across, down = right * (self._scale / scale), -ahead * (self._scale / scale)
         corner = (centre - self._origin) * self._scale - (across + down) * middle
-        image = cv2.warpAffine(
+        image = np.empty((size_px, size_px, 3), np.uint8)
+        cv2.warpAffine(
             self._image,
             np.stack([across, down, corner], axis=-1),
             (size_px, size_px),
+            dst=image,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=GROUND,
@@ -104,7 +106,7 @@ class Raster:
             yaw, EGO_LENGTH_M, EGO_WIDTH_M, 1.5, EGO, False,
         )  # fmt: skip
         _fill(image, (_corners(rear) - centre) @ turn * scale + middle, EGO)
-        return np.asarray(image, np.uint8)
+        return image
 
 
 def _corners(box: Box) -> NDArray[np.float64]:

@@ -14,6 +14,8 @@ A checkpoint is made under a hidden name and renamed, so one that was cut short 
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,7 +41,7 @@ class Progress(Record):
     """How far a training is, and its curve: figures by iteration, without times."""
 
     steps: int = 0
-    rows: list[dict[str, float]] = []
+    rows: tuple[dict[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,3 +173,10 @@ class RunFolder:
             for path in self._checkpoints.iterdir()
             if path.name.isdecimal() and (path / PROGRESS).is_file()
         )
+
+
+def digest_of(settings: Settings, code: str) -> str:
+    """A name for what a training is made from; what is said of its evaluation does not count."""
+    plain = {name: value for name, value in plain_of(settings).items() if name != "evaluation"}
+    facts = json.dumps({"code": code, "settings": plain}, sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]

@@ -69,7 +69,7 @@ def task_of(settings: Settings) -> Task:
     shape = Shape(
         kind="q" if discrete else "gaussian",
         picture=seen.shape,
-        actions=int(acts.n) if isinstance(acts, spaces.Discrete) else int(acts.shape[0]),
+        actions=int(acts.n) if isinstance(acts, spaces.Discrete) else len(acts.sample()),
         conv=learn.network.conv,
         hidden=learn.network.hidden,
         dueling=learn.dueling if isinstance(learn, Dqn) else False,
@@ -186,7 +186,7 @@ class Trainer:
     def _iterate(self) -> dict[str, float]:
         """One iteration of the algorithm, noted."""
         row = _row(self.algorithm.train())
-        self.progress = Progress(steps=int(row["steps"]), rows=[*self.progress.rows, row])
+        self.progress = Progress(steps=int(row["steps"]), rows=(*self.progress.rows, row))
         for name, value in row.items():
             self.writer.add_scalar(name, value, self.progress.steps)
         return row

@@ -14,7 +14,7 @@ def write(folder):
 
 def kept(run, *steps, keep=9):
     for step in steps:
-        run.save(Progress(steps=step, rows=[{"steps": float(step)}]), keep, write)
+        run.save(Progress(steps=step, rows=({"steps": float(step)},)), keep, write)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def names(run):
 def test_the_newest_stay_in_the_order_of_steps(run) -> None:
     kept(run, 900, 10_000, 20_000, keep=2)
     assert names(run) == ["00010000", "00020000"]
-    assert run.newest().progress == Progress(steps=20_000, rows=[{"steps": 20_000.0}])
+    assert run.newest().progress == Progress(steps=20_000, rows=({"steps": 20_000.0},))
 
 
 def test_half_written_ones_are_not_seen_and_removed_at_the_start(run, small) -> None:

@@ -47,7 +47,8 @@ def test_it_tells_its_progress_and_why_it_stopped(run, told) -> None:
 
 def test_figures_of_episodes_are_in_the_progress(run) -> None:
     (row,) = run.newest().progress.rows
-    assert {"return", "success", "collision", "off_road", "heading_deviation_rad", "loss"} <= set(row)
+    figures = {"return", "success", "collision", "off_road", "heading_deviation_rad", "loss"}
+    assert figures <= set(row)
     assert row["steps"] == run.newest().progress.steps >= 1000
     assert 0 < row["heading_deviation_rad"] < 1.6
     assert list((run.folder / "tensorboard").iterdir())
@@ -96,7 +97,8 @@ def test_it_goes_on_and_ends_where_it_is_told(run, tmp_path) -> None:
 
 def test_a_checkpoint_of_another_network_is_refused(run) -> None:
     other = settings_of(merged(SMALL, {"experiment": {"view": {"frames": 2}}}))
-    with pytest.raises(UserError, match=r"another network \(picture \(24, 24, 3\) there, \(24, 24, 6"):
+    told = r"another network \(picture \(24, 24, 3\) there, \(24, 24, 6\) here\)"
+    with pytest.raises(UserError, match=told):
         train(other, run, "auto")
 
 
@@ -171,7 +173,7 @@ def config(tmp_path):
         (["--resume", "must"], "has no whole checkpoint"),
     ],
 )
-def test_wrong_options_end_in_one_line(config, options, told, tmp_path, capsys, monkeypatch) -> None:
+def test_wrong_options_end_in_one_line(config, options, told, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert cli.main(["rl", "train", config, "--directory", str(tmp_path / "r"), *options]) == 1
     error = capsys.readouterr().err
