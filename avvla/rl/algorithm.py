@@ -24,8 +24,8 @@ ENVIRONMENT = "avvla_arena"
 SETTINGS, LOGS = "settings", "logs"
 """Keys of the environment's configuration."""
 Spaces = tuple[spaces.Space[Any], spaces.Space[Any]]
-PROBE_S, RESTORE_S = 10.0, 30.0
-"""Seconds after which a silent process is given up, and its replacement is."""
+PROBE_S, RESTORE_S = 2.0, 2.0
+"""Seconds that an iteration waits for a silent process, and for its replacement."""
 
 
 def build(
@@ -43,7 +43,11 @@ def build(
     """
     register_env(ENVIRONMENT, lambda context: from_plain(context[SETTINGS]))
     learn = settings.learn
-    config = _dqn(learn, shape, warm_up) if isinstance(learn, Dqn) else _ppo(learn, shape)
+    config = (
+        _dqn(learn, shape, warm_up)
+        if isinstance(learn, Dqn)
+        else _ppo(learn, shape)
+    )
     config = (
         config.environment(
             ENVIRONMENT,
