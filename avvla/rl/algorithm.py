@@ -43,11 +43,7 @@ def build(
     """
     register_env(ENVIRONMENT, lambda context: from_plain(context[SETTINGS]))
     learn = settings.learn
-    config = (
-        _dqn(learn, shape, warm_up)
-        if isinstance(learn, Dqn)
-        else _ppo(learn, shape)
-    )
+    config = _dqn(learn, shape, warm_up) if isinstance(learn, Dqn) else _ppo(learn, shape)
     config = (
         config.environment(
             ENVIRONMENT,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 import torch
 from gymnasium import spaces
@@ -134,6 +135,7 @@ def _trainer(task: Task, run: RunFolder, start: Checkpoint | None) -> Iterator[T
 
     logging.getLogger("ray.rllib").setLevel(logging.ERROR)
     torch.set_num_threads(1)
+    torch.manual_seed(task.settings.seed)
     progress = start.progress if start else Progress()
     learn = task.settings.learn
     # A checkpoint has no replay buffer: it fills again before anything more is learned.
@@ -141,6 +143,8 @@ def _trainer(task: Task, run: RunFolder, start: Checkpoint | None) -> Iterator[T
     algorithm = build(
         task.settings, task.shape, task.spaces, run.folder / "logs", host.device(), warm_up
     )
+    if isinstance(learn, Dqn):  # RLlib seeds everything but this
+        algorithm.local_replay_buffer.rng = np.random.default_rng(task.settings.seed)
     writer = SummaryWriter(str(run.folder / "tensorboard"), purge_step=progress.steps)
     try:
         if start is not None:

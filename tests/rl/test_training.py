@@ -174,12 +174,11 @@ def config(tmp_path):
     ],
 )
 def test_wrong_options_end_in_one_line(config, options, told, tmp_path, capsys, monkeypatch):
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_ADDRESS", "")  # the command changes it, and the test puts it back
     assert cli.main(["rl", "train", config, "--directory", str(tmp_path / "r"), *options]) == 1
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
 @pytest.mark.parametrize(
