@@ -26,6 +26,7 @@ from avvla.cli import (
     navsim,
     pdm,
     policy,
+    rl,
 )
 from avvla.errors import UserError
 
@@ -41,6 +42,7 @@ GROUPS = (
     driver,
     alpasim,
     carla,
+    rl,
     cluster,
     aws,
     completion,
