@@ -31,7 +31,7 @@ def serve() -> None:
     """The server: tells its port on standard output, ends when it is told to shut down."""
     from avvla.driver.field_agent import FieldAgent
     from avvla.driver.server import serve
-    from avvla.driver.service import Sight
+    from avvla.driver.sight import Sight
     from avvla.physical_ai.camera import Crop
     from avvla.policy.interface import ConstantVelocity
 

@@ -12,7 +12,7 @@ from driver_client import FRONT, STEP_US
 from avvla.config import Params
 from avvla.driver.field_agent import FieldAgent
 from avvla.driver.scene import Scene
-from avvla.driver.service import Sight
+from avvla.driver.sight import Sight
 from avvla.physical_ai.camera import Crop
 from avvla.policy.checkpoint import make_field_agent, processors_of, save_checkpoint
 from avvla.policy.interface import Plan
