@@ -11,7 +11,7 @@ DATA = [["data", verb] for verb in ("fetch", "verify", "synthesize", "import-hdf
 LABELS = [["labels", verb] for verb in ("export", "review", "agreement")]
 NAVSIM = [["navsim", verb] for verb in ("config", "serve", "import")]
 MORE = [["policy"], ["policy", "import-base"], ["pdm"], ["pdm", "score"], ["navsim"], *NAVSIM]
-AGENT = [["agent"], ["agent", "run"], ["driver"], ["driver", "serve"]]
+AGENT = [["agent"], ["agent", "run"], ["driver"], ["driver", "serve"], ["driver", "health"]]
 ALPASIM = [["alpasim", verb] for verb in ("configure", "check", "up", "collect")]
 SCENES = [
     ["alpasim", "scenes", verb] for verb in ("search", "labels", "download", "link", "register")
@@ -95,6 +95,27 @@ def test_a_user_error_is_one_line(
 def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("avvla.cli.doctor._doctor", fails)
     with pytest.raises(AssertionError):
+        cli.main(["doctor"])
+
+
+def test_a_library_that_is_left_out_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacks(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch._C")
+
+    monkeypatch.setattr("avvla.cli.doctor._doctor", lacks)
+    assert cli.main(["doctor"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("avvla: this needs the library torch._C, which is not installed here")
+
+
+def test_a_module_of_ours_that_is_missing_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacks(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'avvla.x'", name="avvla.x")
+
+    monkeypatch.setattr("avvla.cli.doctor._doctor", lacks)
+    with pytest.raises(ModuleNotFoundError):
         cli.main(["doctor"])
 
 

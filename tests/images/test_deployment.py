@@ -154,3 +154,9 @@ def test_the_labels_say_what_the_image_is_made_of(name: str, images: str, shell)
         r"[0-9a-f]{40}(-dirty)?", config["Labels"]["org.opencontainers.image.revision"]
     )
     assert config["User"] == "1000:1000"
+
+
+def test_the_image_has_the_python_that_is_told(images: str, shell) -> None:
+    script = "import sys; print(*sys.version_info[:2], sep='.')"
+    image = ["--entrypoint=python", f"avvla/driver:{images}", "-c", script]
+    assert shell("docker", "run", "--rm", *image).stdout.strip() == "3.13"
