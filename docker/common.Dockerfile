@@ -29,7 +29,7 @@ COPY docker/install.sh /usr/local/bin/install-avvla
 # so nothing may depend on an entry in /etc/passwd.
 FROM ${BASE_IMAGE} AS runtime
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates python3 \
+    && apt-get install --yes --no-install-recommends python3 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old \
         /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old /var/log/*
 ENV HF_HUB_DISABLE_TELEMETRY=1 \

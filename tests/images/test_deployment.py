@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -85,11 +86,12 @@ def test_an_amd64_client_drives_the_arm64_driver_until_it_is_told_to_end(project
 
 
 def test_two_hosts_and_a_driver_that_is_started_again_within_a_session(project, shell) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as free:
+        port = str(free.getsockname()[1])  # one that stays over a restart
     there = project(
-        "far", "compose.driver.yaml", AVVLA_DRIVER_BIND="0.0.0.0", AVVLA_DRIVER_PORT="0"
+        "far", "compose.driver.yaml", AVVLA_DRIVER_BIND="0.0.0.0", AVVLA_DRIVER_PORT=port
     )
     there("up", "--detach", "--wait")
-    port = there("port", "driver", "6000").stdout.strip().rpartition(":")[2]
     address = f"{there.address('driver')}:{port}"
     host, _, _ = address.rpartition(":")
     here = project("near", "compose.sim.yaml", AVVLA_DRIVER_HOST=host, AVVLA_DRIVER_PORT=port)
