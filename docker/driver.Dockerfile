@@ -56,7 +56,8 @@ RUN --mount=type=bind,from=tools,source=/src,target=/src \
     --mount=type=cache,target=/root/.cache \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt UV_LINK_MODE=copy \
     sh -euc 'uv venv --quiet --python /usr/local/bin/python3 /opt/avvla; \
-    uv pip install --quiet --python /opt/avvla --only-binary :all: --require-hashes --requirement /carla.lock; \
+    uv pip install --quiet --python /opt/avvla --only-binary :all: --no-binary docopt \
+    --build-constraint /src/requirements/build.lock --require-hashes --requirement /carla.lock; \
     pip --quiet --python /opt/avvla install --no-compile --no-deps --no-index --find-links /dist avvla; \
     python3 -m compileall -q --invalidation-mode unchecked-hash /opt/avvla/lib'
 USER 1000:1000

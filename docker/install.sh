@@ -13,7 +13,7 @@ esac
 uv venv --quiet --python /usr/bin/python3 /opt/avvla
 # What comes as source only is pure Python; what builds it is held to a hash too.
 uv pip install --quiet --python /opt/avvla --python-platform "$platform" --only-binary :all: \
-	--no-binary antlr4-python3-runtime --build-constraint /src/requirements/build.lock \
+	--no-binary antlr4-python3-runtime --no-binary docopt --build-constraint /src/requirements/build.lock \
 	--require-hashes --requirement "$1"
 # By pip, since uv leaves a file with the time of the installation.
 pip --quiet --python /opt/avvla install --no-compile --no-deps --no-index --find-links /dist avvla
