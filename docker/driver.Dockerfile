@@ -59,7 +59,7 @@ RUN --mount=type=bind,from=tools,source=/src,target=/src \
     uv pip install --quiet --python /opt/avvla --only-binary :all: --no-binary docopt \
     --build-constraint /src/requirements/build.lock --require-hashes --requirement /carla.lock; \
     pip --quiet --python /opt/avvla install --no-compile --no-deps --no-index --find-links /dist avvla; \
-    python3 -m compileall -q --invalidation-mode unchecked-hash /opt/avvla/lib'
+    python3 -W ignore -m compileall -q --invalidation-mode unchecked-hash /opt/avvla/lib'
 USER 1000:1000
 ENTRYPOINT ["avvla"]
 CMD ["carla", "doctor"]

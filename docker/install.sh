@@ -18,4 +18,4 @@ uv pip install --quiet --python /opt/avvla --python-platform "$platform" --only-
 # By pip, since uv leaves a file with the time of the installation.
 pip --quiet --python /opt/avvla install --no-compile --no-deps --no-index --find-links /dist avvla
 # The root is read-only where it runs, so bytecode that is not there now never will be.
-python3 -m compileall -q --invalidation-mode unchecked-hash /opt/avvla/lib
+python3 -W ignore -m compileall -q --invalidation-mode unchecked-hash /opt/avvla/lib
