@@ -25,6 +25,11 @@ variable "PYTHON312_IMAGE" {
   description = "of carla-agent: CARLA's wheels end at Python 3.12"
 }
 
+variable "LABELER_IMAGE" {
+  default     = "python:3.12-slim-bookworm"
+  description = "of labeler: Alpamayo's code asks for Python 3.12"
+}
+
 variable "PLATFORMS" {
   default     = "linux/amd64,linux/arm64"
   description = "of all images but carla-agent and labeler, which are for linux/amd64"
@@ -134,6 +139,7 @@ target "labeler" {
   dockerfile = "docker/labeler.Dockerfile"
   target     = "labeler"
   platforms  = ["linux/amd64"]
+  args       = { LABELER_IMAGE = LABELER_IMAGE }
   tags       = ["${REGISTRY}avvla/labeler:${VERSION}"]
   labels = {
     "org.opencontainers.image.title"       = "avvla labeler"

@@ -8,21 +8,19 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     install-avvla /src/requirements/pipeline.lock "$TARGETARCH"
 
 FROM runtime AS pipeline
-# git for DVC, which works on a checkout.
+# git for DVC, which works on a checkout; that may be of another user than the container's, which git
+# refuses by default.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git \
+    && git config --system --add safe.directory /project \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old \
         /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old /var/log/*
 COPY --link --from=packages /opt/avvla /opt/avvla
 COPY --link docker/pipeline.sh /usr/local/bin/pipeline
-# The mounted checkout may be of another user than the container's, which git refuses by default.
 ENV AVVLA_DATA=/data \
     AVVLA_WORK=/work \
     DVC_NO_ANALYTICS=1 \
     DVC_SITE_CACHE_DIR=/tmp/dvc \
-    GIT_CONFIG_COUNT=1 \
-    GIT_CONFIG_KEY_0=safe.directory \
-    GIT_CONFIG_VALUE_0=/project \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     NVIDIA_VISIBLE_DEVICES=all
 USER 1000:1000
