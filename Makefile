@@ -26,10 +26,10 @@ FIND_UV = uv=uv; "$$uv" --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
 COMPILE := pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url
 
-.PHONY: help setup repro report test check lock clean distclean
+.PHONY: help setup repro report test check lock images images-full images-verify clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DONE) ## fill .venv from requirements/dev.lock; instant when nothing changed
 
@@ -72,7 +72,26 @@ lock: ## write the locks anew; a pin stays unless it has to move
 	"$$uv" $(COMPILE) pyproject.toml --group dev --output-file requirements/dev.lock; \
 	"$$uv" $(COMPILE) pyproject.toml --constraint requirements/dev.lock \
 		--output-file requirements/runtime.lock; \
+	for group in driver sim; do \
+		"$$uv" $(COMPILE) --group $$group --constraint requirements/dev.lock \
+			--output-file requirements/$$group.lock; \
+	done; \
+	"$$uv" run --quiet --no-project --with pip python nix/wheels.py; \
+	"$$uv" $(COMPILE) --group build --output-file requirements/build.lock; \
+	"$$uv" $(COMPILE) pyproject.toml --group pipeline --constraint requirements/dev.lock \
+		--output-file requirements/pipeline.lock; \
+	"$$uv" $(COMPILE) pyproject.toml --extra carla --constraint requirements/dev.lock \
+		--output-file requirements/carla.lock; \
 	"$$uv" $(COMPILE) docker/labeler/requirements.in --output-file docker/labeler/requirements.lock
+
+images: ## build the lean images of the driver and of the simulation host for both platforms
+	@python3 docker/images.py build
+
+images-full: ## build the images with torch too, about 5 GB for each platform
+	@python3 docker/images.py build driver-full pipeline
+
+images-verify: ## build the lean images twice without a cache and compare their digests
+	@python3 docker/images.py verify
 
 clean: ## remove what the pipeline and the tools wrote; .venv and DVC's cache stay
 	rm -rf data models results work .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,7 +1,8 @@
 """Checks the locks without a network: no address, every direct requirement met, the two agree.
 
 A lock is a hashed requirement file as written by `make lock`; one line `name==version` per package,
-followed by its hashes. `runtime` is a part of `dev`; the labeller's environment is apart.
+followed by its hashes. What the images hold is a part of `dev`; the labeller's environment and what
+builds the wheels are apart.
 """
 
 import re
@@ -50,12 +51,20 @@ def written(file: Path) -> list[str]:
 def main() -> int:
     """Print each fault and return 1 where there is one."""
     project = tomllib.loads(Path("pyproject.toml").read_text())
-    needed = project["project"]["dependencies"]
-    dev, runtime = Path("requirements/dev.lock"), Path("requirements/runtime.lock")
-    labeler = Path("docker/labeler/requirements.lock")
+    needed, groups = project["project"]["dependencies"], project["dependency-groups"]
+    folder = Path("requirements")
+    dev, labeler = folder / "dev.lock", Path("docker/labeler/requirements.lock")
+    ours = {
+        folder / "runtime.lock": needed,
+        folder / "driver.lock": direct("driver", groups),
+        folder / "sim.lock": direct("sim", groups),
+        folder / "pipeline.lock": needed + direct("pipeline", groups),
+        folder / "carla.lock": needed + project["project"]["optional-dependencies"]["carla"],
+    }
     met = {
-        runtime: needed,
-        dev: needed + direct("dev", project["dependency-groups"]),
+        **ours,
+        dev: needed + direct("dev", groups),
+        folder / "build.lock": direct("build", groups),
         labeler: written(labeler.with_suffix(".in")),
     }
     faults = [
@@ -70,8 +79,9 @@ def main() -> int:
         for text in unmet(requirements, pins(lock))
     ]
     faults += [
-        f"{runtime} has {name}=={version}, {dev} has not"
-        for name, version in sorted(pins(runtime) - pins(dev))
+        f"{lock} has {name}=={version}, {dev} has not"
+        for lock in ours
+        for name, version in sorted(pins(lock) - pins(dev))
     ]
     for fault in faults:
         print(fault)

@@ -5,6 +5,7 @@ Both are pure functions of the facts that `avvla.probe` finds. Sizes are bytes, 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,6 +22,8 @@ GIB = 2**30
 FULL_SIZE_VRAM = 24 * 10**9
 ROOM = 5 * GIB
 MEMORY = 6 * GIB
+ENGINE, BUILDX, COMPOSE = (25, 0), (0, 17), (2, 24)
+"""The first that can do what the images and their compose files ask for."""
 COLOUR: dict[Verdict, str] = {"ok": "green", "warn": "yellow", "missing": "red"}
 
 
@@ -69,6 +72,15 @@ def checks(facts: Facts) -> list[Check]:
         _found("ffmpeg", facts.ffmpeg, "PyAV brings its own; the program helps to look at videos"),
         _found("git", facts.git, "install git: DVC works on a git repository", "missing"),
         _found("dvc", facts.dvc, "run `make setup`", "missing"),
+        _recent("Docker engine", facts.engine, ENGINE, "install and start Docker"),
+        _recent("buildx", facts.buildx, BUILDX, "install the plug-in docker-buildx"),
+        _recent("compose", facts.compose, COMPOSE, "install the plug-in docker-compose"),
+        _check(
+            "images",
+            not facts.foreign_images,
+            ", ".join(facts.foreign_images) or "none for another architecture",
+            f"not for {facts.machine}: pull or build them for this host",
+        ),
         _check(
             "Hugging Face token",
             facts.hf_token,
@@ -138,6 +150,16 @@ def _check(name: str, fine: bool, value: str, advice: str, otherwise: Verdict = 
 
 def _found(name: str, value: str, advice: str, otherwise: Verdict = "warn") -> Check:
     return _check(name, bool(value), value or "not found", advice, otherwise)
+
+
+def _recent(name: str, told: str, least: tuple[int, int], advice: str) -> Check:
+    """A tool of containers, which nothing but containers needs."""
+    found = re.search(r"(\d+)\.(\d+)[\w.-]*", told)
+    if found is None:
+        return Check(name, "not found", "warn", f"only containers need it: {advice}")
+    recent = (int(found[1]), int(found[2])) >= least
+    wanted = ".".join(map(str, least))
+    return _check(name, recent, found[0], f"expected {wanted} or newer: update Docker")
 
 
 def _able(name: str, able: bool, advice: str) -> Check:

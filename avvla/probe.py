@@ -24,6 +24,9 @@ from avvla import host
 from avvla.errors import UserError
 
 DRIVER_PORT = 6000
+IMAGE_LABEL = "org.opencontainers.image.vendor=avvla"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Of the kernel, as Docker calls them."""
 PORTS = {DRIVER_PORT: "driver", 50051: "gRPC's default"}
 
 
@@ -63,6 +66,11 @@ class Facts:
     ffmpeg: str
     git: str
     dvc: str
+    engine: str
+    buildx: str
+    compose: str
+    foreign_images: tuple[str, ...]
+    """Images of this project that are not for this machine's architecture."""
     hf_token: bool
     wandb_key: bool
     busy_ports: frozenset[int]
@@ -70,8 +78,6 @@ class Facts:
 
 def probe() -> Facts:
     """Ask the machine. Nothing is written, nothing leaves it."""
-    from huggingface_hub import get_token
-
     torch, cuda, gpus = _torch()
     return Facts(
         python=sys.version_info[:3],
@@ -93,7 +99,11 @@ def probe() -> Facts:
         ffmpeg=_first_line("ffmpeg", "-version").removeprefix("ffmpeg version ").split(" ")[0],
         git=_first_line("git", "--version").removeprefix("git version "),
         dvc=_version("dvc") or _first_line("dvc", "--version"),
-        hf_token=get_token() is not None,
+        engine=_first_line("docker", "version", "--format", "{{.Server.Version}}"),
+        buildx=_first_line("docker", "buildx", "version"),
+        compose=_first_line("docker", "compose", "version", "--short"),
+        foreign_images=_foreign_images(),
+        hf_token=has_hf_token(),
         wandb_key=has_wandb_key(),
         busy_ports=frozenset(port for port in PORTS if not is_free(port)),
     )
@@ -125,7 +135,7 @@ def vram() -> tuple[Vram, ...]:
     """Memory of each GPU, by nvidia-smi; nothing where there is no driver."""
     query = "--query-gpu=memory.total,memory.free", "--format=csv,noheader,nounits"
     found = []
-    for line in _output("nvidia-smi", *query).splitlines():
+    for line in _lines("nvidia-smi", *query):
         total, _, free = line.partition(",")
         if total.strip().isdecimal() and free.strip().isdecimal():
             found.append(Vram(int(total), int(free)))
@@ -141,6 +151,15 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def has_hf_token() -> bool:
+    """Whether a download would find the hub's token; without its library there is no download."""
+    try:
+        from huggingface_hub import get_token
+    except ModuleNotFoundError:
+        return False
+    return get_token() is not None
 
 
 def has_wandb_key() -> bool:
@@ -168,6 +187,15 @@ def _torch() -> tuple[str, str, tuple[Gpu, ...]]:
     return str(torch.__version__), torch.version.cuda or "", gpus
 
 
+def _foreign_images() -> tuple[str, ...]:
+    """Name and architecture of each, sorted."""
+    listed = _lines("docker", "image", "ls", "--quiet", "--filter", f"label={IMAGE_LABEL}")
+    form = "{{index .RepoTags 0}} {{.Architecture}}"
+    told = _lines("docker", "image", "inspect", "--format", form, *listed) if listed else []
+    ours = ARCHITECTURES.get(platform.machine(), platform.machine())
+    return tuple(sorted({line for line in told if line.rpartition(" ")[2] != ours}))
+
+
 def _version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
@@ -176,12 +204,13 @@ def _version(distribution: str) -> str:
 
 
 def _first_line(*command: str) -> str:
-    return _output(*command).strip().partition("\n")[0]
+    return next(iter(_lines(*command)), "")
 
 
-def _output(*command: str) -> str:
+def _lines(*command: str) -> list[str]:
+    """What a command prints; nothing where it is not there or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout
+        return []
+    return done.stdout.strip().splitlines()

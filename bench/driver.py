@@ -27,7 +27,7 @@ import numpy as np
 import psutil
 from driver_client import FRONT, STEP_US
 
-from avvla.driver.service import Sight
+from avvla.driver.sight import Sight
 from avvla.physical_ai.camera import Crop
 from avvla.policy.interface import ConstantVelocity
 

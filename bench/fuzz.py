@@ -101,7 +101,8 @@ def calls() -> tuple[Target, list[bytes]]:
         from avvla.driver.batcher import Batcher
         from avvla.driver.field_agent import FieldAgent
         from avvla.driver.refusal import RefusalError
-        from avvla.driver.service import Service, Sight
+        from avvla.driver.service import Service
+        from avvla.driver.sight import Sight
         from avvla.physical_ai.camera import Crop
         from avvla.policy.interface import ConstantVelocity
 

@@ -91,3 +91,42 @@ def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert probe._torch() == ("", "", ())
     assert probe._first_line("no-such-program-of-avvla") == ""
     assert probe._version("no-such-distribution-of-avvla") == ""
+
+
+DOCKER = """\
+#!/bin/sh
+# A double of docker with two images, one for each architecture.
+case "$1 $2" in
+"version --format") echo 28.5.2 ;;
+"buildx version") echo "github.com/docker/buildx v0.29.1 abc" ;;
+"compose version") echo 2.40.3 ;;
+"image ls") echo one; echo two ;;
+"image inspect") echo avvla/driver:1 amd64; echo avvla/driver:2 arm64 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("machine", "foreign"),
+    [("x86_64", "avvla/driver:2 arm64"), ("aarch64", "avvla/driver:1 amd64")],
+)
+def test_images_for_another_architecture(
+    machine: str, foreign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "docker"
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert probe._foreign_images() == (foreign,)
+
+
+def test_without_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert probe._foreign_images() == ()
+    assert probe._first_line("docker", "version") == ""
+
+
+def test_without_the_library_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    assert not probe.has_hf_token()

@@ -67,6 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"avvla: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        # A module of our own that is missing is a defect; a library may be left out of an image.
+        if (error.name or "avvla").split(".")[0] == "avvla":
+            raise
+        print(
+            f"avvla: this needs the library {error.name}, which is not installed here: run `make"
+            " setup`, or use the image that has it (docs/images.md)",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from avvla.cli.command import Group
     from avvla.driver.scene import Planner
-    from avvla.driver.service import Sight
+    from avvla.driver.sight import Sight
 
 POLICIES = ("smolvla", "route_follower", "constant_velocity", "replay")
 CAMERA = "camera_front_wide_120fov"
@@ -58,6 +58,9 @@ def add(top: Group) -> None:
         action="store_true",
         help="end when the simulator calls shut_down, which it may do after every run",
     )
+    health = add_command(driver, "health", "ask a driver whether it serves", _health)
+    health.add_argument("--host", default="127.0.0.1", help="where it is (default: %(default)s)")
+    health.add_argument("--port", type=_port, default=6000, help="(default: %(default)s)")
 
 
 def _port(text: str) -> int:
@@ -119,6 +122,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 130 if signal.SIGINT in ended else 0
 
 
+def _health(arguments: argparse.Namespace) -> int:
+    from avvla.driver import health, wire
+
+    address = wire.address(arguments.host, arguments.port)
+    health.ask(address)
+    print(f"{address} serves")
+    return 0
+
+
 def _planner(arguments: argparse.Namespace) -> tuple[Planner, Sight | None]:
     from avvla.driver import canaries
 
@@ -138,7 +150,7 @@ def _field_agent(arguments: argparse.Namespace) -> tuple[Planner, Sight]:
         raise UserError("smolvla needs --checkpoint, a folder written by `dvc repro train`")
     from avvla import host
     from avvla.driver.field_agent import FieldAgent
-    from avvla.driver.service import Sight
+    from avvla.driver.sight import Sight
     from avvla.policy import driver
 
     agent = driver.FieldAgent(arguments.checkpoint, host.device())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -14,8 +14,11 @@ from avvla.driver.batcher import Batcher
 from avvla.driver.introspection import HEALTH, REFLECTION, Health, Reflection
 from avvla.driver.refusal import RefusalError
 from avvla.driver.scene import Planner
-from avvla.driver.service import Service, Sight
+from avvla.driver.service import Service
 from avvla.errors import UserError
+
+if TYPE_CHECKING:
+    from avvla.driver.sight import Sight
 
 log = logging.getLogger("avvla.driver")
 
@@ -68,7 +71,7 @@ async def serve(
         )
     )
     try:
-        bound = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        bound = server.add_insecure_port(wire.address(host, port))
     except RuntimeError:
         raise UserError(
             f"cannot listen at {host}:{port}: another process does, or this host has no such"

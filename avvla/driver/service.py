@@ -10,22 +10,20 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grpc import StatusCode
-from numpy.typing import NDArray
 
 from avvla.driver import intake, wire
 from avvla.driver.answer import answer
 from avvla.driver.batcher import Batcher
-from avvla.driver.frame import decoded
-from avvla.driver.lens import Lens, lens, picture
 from avvla.driver.recording import Recording
 from avvla.driver.refusal import RefusalError, invalid, shown
 from avvla.driver.scene import Way
 from avvla.driver.session import Session
-from avvla.physical_ai.camera import Crop
+
+if TYPE_CHECKING:
+    from avvla.driver.sight import Sight
 
 log = logging.getLogger("avvla.driver")
 
@@ -35,15 +33,6 @@ API = (0, 54, 0)
 SESSIONS = 1024
 FORGET_S = 3600.0
 """A session without a call for so long makes way: its simulator is gone."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What the policy sees: a camera's crop as a square of `size` pixels."""
-
-    camera: str
-    crop: Crop
-    size: int
 
 
 class Service:
@@ -82,7 +71,7 @@ class Service:
             text = f"{SESSIONS} sessions are running, close some"
             raise RefusalError(StatusCode.RESOURCE_EXHAUSTED, text)
         cameras = request.rollout_spec.vehicle.available_cameras
-        self._sessions[name] = Session(self._lens(cameras))
+        self._sessions[name] = Session(None if self._sight is None else self._sight.lens(cameras))
         self._heard[name] = time.monotonic()
         names = ", ".join(shown(camera.logical_id) for camera in cameras[:16])
         log.info("session %s: started; cameras: %s", shown(name), names or "none")
@@ -104,7 +93,7 @@ class Service:
         time_us = intake.time(image.frame_end_us, "frame_end_us")
         loop = asyncio.get_running_loop()
         seen = await loop.run_in_executor(
-            self._eyes, _seen, image.image_bytes, session.lens, self._sight
+            self._eyes, self._sight.picture, image.image_bytes, session.lens
         )
         session.look(time_us, seen)
         return _empty()
@@ -163,18 +152,6 @@ class Service:
         self._heard[name] = time.monotonic()
         return name, self._sessions[name]
 
-    def _lens(self, cameras: Any) -> Lens | None:
-        if self._sight is None:
-            return None
-        for camera in cameras:
-            if self._sight.camera in (camera.logical_id, camera.intrinsics.logical_id):
-                return lens(camera.intrinsics)
-        names = ", ".join(shown(camera.logical_id) for camera in cameras[:16])
-        raise invalid(
-            f"the session has no camera {self._sight.camera!r}, which the policy sees; it has"
-            f" {names or 'none'}"
-        )
-
     def _forget(self) -> None:
         now = time.monotonic()
         for name in [n for n, heard in self._heard.items() if now - heard > FORGET_S]:
@@ -186,10 +163,6 @@ class Service:
         if text not in session.told:
             session.told.add(text)
             log.info("session %s: %s", shown(name), text)
-
-
-def _seen(data: bytes, lens: Lens, sight: Sight) -> NDArray[Any]:
-    return picture(lens, decoded(data), sight.crop, sight.size)
 
 
 def _form(request: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from grpc import StatusCode
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from avvla.agent.commander import ByRoute, CommanderError, Orders, Situation
 from avvla.agent.loop import STALE_S
 from avvla.agent.senses import Seen, Senses
-from avvla.driver.lens import Lens
 from avvla.driver.pose import composed, inverse
 from avvla.driver.recording import Recording
 from avvla.driver.refusal import RefusalError
 from avvla.driver.scene import Scene
 from avvla.driver.track import Track
+
+if TYPE_CHECKING:
+    from avvla.driver.lens import Lens
 
 Array = NDArray[np.float64]
 

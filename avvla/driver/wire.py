@@ -22,6 +22,11 @@ FILES = ("common", "sensorsim", "egodriver", "health", "reflection")
 DRIVER = "egodriver.EgodriverService"
 
 
+def address(host: str, port: int) -> str:
+    """As gRPC wants it; an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @cache
 def pool() -> DescriptorPool:
     """All messages and services."""

@@ -120,6 +120,27 @@ def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main(["doctor"])
 
 
+def test_a_library_that_is_left_out_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacks(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch._C")
+
+    monkeypatch.setattr("avvla.cli.doctor._doctor", lacks)
+    assert cli.main(["doctor"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("avvla: this needs the library torch._C, which is not installed here")
+
+
+def test_a_module_of_ours_that_is_missing_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacks(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'avvla.x'", name="avvla.x")
+
+    monkeypatch.setattr("avvla.cli.doctor._doctor", lacks)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["doctor"])
+
+
 def test_an_interrupt_exits_with_130(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from driver_client import FRONT
 from driver_process import driver_process
 
 from avvla.driver.field_agent import FieldAgent
-from avvla.driver.service import Sight
+from avvla.driver.sight import Sight
 
 MODULE = "carla_driver_interface"
 STEPS = 30

@@ -11,7 +11,7 @@ from driver_client import FRONT, STEP_US
 
 from avvla.driver.field_agent import FieldAgent
 from avvla.driver.scene import Scene
-from avvla.driver.service import Sight
+from avvla.driver.sight import Sight
 from avvla.physical_ai.camera import Crop
 from avvla.policy.interface import Plan
 

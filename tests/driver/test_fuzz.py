@@ -13,7 +13,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from avvla.driver.field_agent import FieldAgent
-from avvla.driver.service import Sight
+from avvla.driver.sight import Sight
 from avvla.physical_ai.camera import Crop
 from avvla.policy.interface import ConstantVelocity
 
