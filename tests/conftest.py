@@ -41,6 +41,18 @@ settings.register_profile("avvla", deadline=None, derandomize=True)
 settings.load_profile("avvla")
 
 
+@pytest.fixture(autouse=True)
+def fair_scheduling() -> Iterator[None]:
+    """Put a test's process back among the others.
+
+    SVT-AV1, which some test videos are encoded with, makes who calls it as root a real-time process
+    of the highest priority. What inherits that starves the machine, and programs in Go then hang.
+    """
+    yield
+    if hasattr(os, "SCHED_OTHER") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @pytest.fixture(scope="session")
 def ray_running() -> Iterator[None]:
     """A Ray cluster of two workers on the loopback for all tests, which ends its own processes."""
