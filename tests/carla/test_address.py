@@ -40,9 +40,14 @@ def test_a_port_without_a_next_one(port):
 
 
 def two_ports():
-    first = socket.create_server(("127.0.0.1", 0))
-    second = socket.create_server(("127.0.0.1", first.getsockname()[1] + 1))
-    return first, second
+    """Servers on a port and the next one, which another process may have: then elsewhere."""
+    for _ in range(20):
+        first = socket.create_server(("127.0.0.1", 0))
+        try:
+            return first, socket.create_server(("127.0.0.1", first.getsockname()[1] + 1))
+        except OSError:
+            first.close()
+    raise AssertionError("no two ports beside each other are free")
 
 
 def test_both_ports_have_to_listen():

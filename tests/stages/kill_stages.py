@@ -21,9 +21,9 @@ sys.path.insert(0, sys.argv[1])
 import download
 import fit_actions
 import label
-from _run import load_params
 
 from avvla.cluster.fingerprint import identity
+from avvla.params import load_params
 
 
 def stages():
