@@ -23,6 +23,9 @@ os.environ.update(
     OMP_NUM_THREADS="1",  # several tests run side by side
     RAY_AUTH_MODE="token",  # read when Ray is first imported, whichever test that is
     RAY_AUTH_TOKEN="0" * 64,
+    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
+    RAY_USAGE_STATS_ENABLED="0",
+    RAY_worker_niceness="0",
 )
 for variable in (
     "AVVLA_ALPAMAYO",
