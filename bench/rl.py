@@ -20,11 +20,10 @@ import numpy as np
 import torch
 import yaml
 
-from avvla.evaluation.charts import Line, line_chart
+from avvla.evaluation.charts import Line, chart_file, line_chart
 from avvla.rl.driver import load_driver
 from avvla.rl.environment import make_environment
 from avvla.rl.evaluation import baseline, evaluate
-from avvla.rl.page import drawing
 from avvla.rl.reading import load_settings
 from avvla.rl.run_folder import RunFolder
 
@@ -99,7 +98,7 @@ def main() -> None:
         level = float(np.mean(chances))
         lines.append(Line("chance", [(min(ends[0]), level), (ends[1], level)]))
         chart = line_chart(lines, "environment steps", "mean return of 20 unseen roads")
-        arguments.figure.write_text(drawing(chart))
+        arguments.figure.write_text(chart_file(chart))
     print(
         json.dumps(
             {

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from avvla.config import Params
 from avvla.config.section import Section
 from avvla.errors import UserError
-from avvla.params import load
+from avvla.params import load_params
 
 MANIFEST = Path("data/manifest.json")
 LABELS = Path("data/labels")
@@ -19,12 +18,10 @@ ACTIONS = Path("data/actions")
 LEROBOT = Path("data/lerobot")
 
 
-def run[P: Section](
-    stage: Callable[[P], None], kind: type[P] = Params, path: Path = Path("params.yaml")
-) -> None:
+def run[P: Section](stage: Callable[[P], None], read: Callable[[], P] = load_params) -> None:
     """Run a stage with its parameters; exit with 1 on bad input, with 130 when interrupted."""
     try:
-        stage(load(kind, path))
+        stage(read())
     except UserError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _alpasim import PARAMS, RESULT
+from _alpasim import RESULT, read
 from _run import run
 
 from avvla.alpasim.metrics import read_metrics
@@ -16,4 +16,4 @@ def alpasim_report(_: AlpasimParams) -> None:
 
 
 if __name__ == "__main__":
-    run(alpasim_report, AlpasimParams, PARAMS)
+    run(alpasim_report, read)

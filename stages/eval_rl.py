@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from _rl import DRIVERS, RESULTS, run
+from _rl import DRIVERS, RESULTS, read
+from _run import run
 
 from avvla import host
 from avvla.results import write_curve, write_metrics, write_text
@@ -32,4 +33,4 @@ def eval_rl(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    run(eval_rl)
+    run(eval_rl, read)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _alpasim import PARAMS, RESULT
+from _alpasim import PARAMS, RESULT, read
 from _run import run
 
 from avvla import host
@@ -25,4 +25,4 @@ def simulate(params: AlpasimParams) -> None:
 
 
 if __name__ == "__main__":
-    run(simulate, AlpasimParams, PARAMS)
+    run(simulate, read)

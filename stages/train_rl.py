@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from _rl import DRIVERS, RESULTS, run
-from _run import replacing_folder
+from _rl import DRIVERS, RESULTS, read
+from _run import replacing_folder, run
 
 from avvla import host
 from avvla.cluster.fingerprint import identity
@@ -32,4 +32,4 @@ def train_rl(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    run(train_rl)
+    run(train_rl, read)

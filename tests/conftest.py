@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from avvla.cluster.ray_cluster import prepare
+
 SCRATCH = Path(tempfile.mkdtemp(prefix="avvla-tests-"))
 
 # Set at import, so that it holds before a test module imports huggingface_hub or matplotlib.
@@ -21,11 +23,6 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     MPLBACKEND="Agg",
     OMP_NUM_THREADS="1",  # several tests run side by side
-    RAY_AUTH_MODE="token",  # read when Ray is first imported, whichever test that is
-    RAY_AUTH_TOKEN="0" * 64,
-    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
-    RAY_USAGE_STATS_ENABLED="0",
-    RAY_worker_niceness="0",
 )
 for variable in (
     "AVVLA_ALPAMAYO",
@@ -40,6 +37,8 @@ for variable in (
     "RAY_ADDRESS",
 ):
     os.environ.pop(variable, None)
+
+prepare(own=True)  # whichever test imports Ray first
 
 # A busy machine is no failure, and a run that fails must fail again.
 settings.register_profile("avvla", deadline=None, derandomize=True)

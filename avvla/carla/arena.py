@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from avvla.carla.birdseye import CAR, EGO, WALKER, Above, Colour, corners
 from avvla.carla.settings import CarlaSettings
 from avvla.carla.world import CarlaWorld
+from avvla.world.above import EGO, VEHICLE, WALKER, Above, Colour, outline
 from avvla.world.arena import Arena
 from avvla.world.interface import Metrics, View
 
@@ -51,16 +50,15 @@ class CarlaArena:
         """See `avvla.world.arena.Arena`."""
         tick = self.world.tick
         ego = (tick.x, tick.y, tick.yaw)
-        return self._above.draw(ego, self._boxes(), tick.lights, size_px, radius_m)
+        return self._above.view(ego, self._boxes(), size_px, radius_m, tick.lights)
 
     def _boxes(self) -> Iterator[tuple[NDArray[np.float64], Colour]]:
         tick, departure = self.world.tick, self.world.departure
         for row, walks in zip(tick.others, tick.walking, strict=True):
             x, y, yaw, length, width = row[:5].tolist()
-            yield corners(x, y, yaw, length, width), WALKER if walks else CAR
-        x = tick.x + departure.ahead * math.cos(tick.yaw)
-        y = tick.y + departure.ahead * math.sin(tick.yaw)
-        yield corners(x, y, tick.yaw, departure.length, departure.width), EGO
+            yield outline(x, y, yaw, length, width), WALKER if walks else VEHICLE
+        hero = tick.x, tick.y, tick.yaw, departure.length, departure.width
+        yield outline(*hero, ahead=departure.ahead), EGO
 
     def step(self, acceleration: float, curvature: float) -> None:
         """Drive one action, m/s^2 and 1/m, for 0.1 s."""

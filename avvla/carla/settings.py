@@ -5,17 +5,17 @@ Keys of the older rllib-integration are refused with the name that they have her
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from avvla import host
 from avvla.carla.spawn_point import parse
 from avvla.config.section import Count, NonNegative, Positive, Section
 from avvla.errors import UserError
+from avvla.params import checked, read_mapping
 
 Port = Annotated[int, Field(ge=1, le=65534)]
 """Of the calls; the streams are on the next."""
@@ -53,7 +53,7 @@ class Sensor(Section):
     @field_validator("transform")
     @classmethod
     def _placed(cls, text: str) -> str:
-        return _checked(text)
+        return _as_written(text)
 
 
 class Hero(Section):
@@ -68,7 +68,7 @@ class Hero(Section):
     @field_validator("spawn_points")
     @classmethod
     def _placed(cls, points: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_checked(point) for point in points)
+        return tuple(_as_written(point) for point in points)
 
 
 class Camera(Section):
@@ -135,7 +135,7 @@ class CarlaSettings(Section):
         return self.model_copy(update={"server": self.server.model_copy(update=given)})
 
 
-LEGACY = {
+_RENAMED = {
     "host": "server.host",
     "timeout": "server.timeout_s",
     "timestep": "timestep_s",
@@ -152,6 +152,8 @@ LEGACY = {
     "carla": "server",
 }
 """Keys of rllib-integration's configuration, and what says the same here."""
+LEGACY = {old: f"is a key of rllib-integration: write `{new}`" for old, new in _RENAMED.items()}
+"""What follows the key's name in a message."""
 
 
 def load_settings(path: Path) -> CarlaSettings:
@@ -160,55 +162,22 @@ def load_settings(path: Path) -> CarlaSettings:
     Raises:
         UserError: it is missing, no YAML mapping, or has an unknown key or a bad value.
     """
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
-    return parse_settings({} if raw is None else raw, str(path))
+    return parse_settings(read_mapping(path, "expected settings, see docs/carla.md"), str(path))
 
 
-def parse_settings(raw: Any, source: str) -> CarlaSettings:
+def parse_settings(raw: Mapping[Any, Any], source: str) -> CarlaSettings:
     """Settings of a mapping; `source` is named in errors.
 
     Raises:
-        UserError: it is no mapping, or has an unknown key or a bad value.
+        UserError: it has an unknown key or a bad value.
     """
-    if not isinstance(raw, dict):
-        raise UserError(f"{source} holds {type(raw).__name__}, expected a mapping of settings")
     try:
-        return CarlaSettings.model_validate(raw)
-    except ValidationError as error:
-        told = "; ".join(_sentence(detail["loc"], detail) for detail in error.errors())
-        raise UserError(f"{source}: {told}") from None
+        return checked(CarlaSettings, raw, renamed=LEGACY)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
 
 
-def _sentence(location: tuple[int | str, ...], detail: Any) -> str:
-    name = ".".join(str(part) for part in location)
-    if detail["type"] != "extra_forbidden":
-        told = detail["msg"].removeprefix("Value error, ")
-        return f"{name} is {detail['input']!r}: {told}" if name else told
-    key = str(location[-1])
-    if key in LEGACY:
-        return f"`{name}` is of rllib-integration: say `{LEGACY[key]}`"
-    known = list(_section_at(location[:-1]).model_fields)
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
-    return f"unknown setting `{name}`; {hint}"
-
-
-def _section_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    section: type[BaseModel] = CarlaSettings
-    for part in location:
-        if part == "sensors":
-            return Sensor
-        annotation = section.model_fields[str(part)].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        section = annotation
-    return section
-
-
-def _checked(text: str) -> str:
+def _as_written(text: str) -> str:
     try:
         parse(text)
     except UserError as error:

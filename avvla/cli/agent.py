@@ -111,12 +111,12 @@ def _run(arguments: argparse.Namespace) -> int:
     commander = _commander(arguments)
     with ExitStack() as held:
         if arguments.policy == "route_follower":
-            from avvla.cli.canary import Canary
+            from avvla.driver.route_policy import RoutePolicy
             from avvla.physical_ai.camera import Crop
 
             build = params.build
             place = _tour(arguments, params, Crop.of(build), build.image_size, held)
-            return _run_in(arguments, place, Canary(lambda: place), commander)
+            return _run_in(arguments, place, RoutePolicy(lambda: place), commander)
         policy, crop, image_size = _policy(arguments, params)
         place = _tour(arguments, params, crop, image_size, held)
         return _run_in(arguments, place, policy, commander)

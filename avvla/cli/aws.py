@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avvla.cli.command import add_command, add_group
+from avvla.cli.command import add_command, add_group, pair
 
 if TYPE_CHECKING:
     from avvla.aws.instance import Instance
@@ -63,7 +63,7 @@ def _add_create_image(aws: Group) -> None:
     )
     command.add_argument(
         "--put",
-        type=_pair,
+        type=pair,
         action="append",
         default=[],
         metavar="HERE:THERE",
@@ -106,13 +106,6 @@ def _existing(parser: argparse.ArgumentParser) -> None:
 
 def _ssh_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ssh-user", default="ubuntu", help="(default: %(default)s)")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    here, colon, there = text.rpartition(":")
-    if not (here and colon and there):
-        raise argparse.ArgumentTypeError(f"{text!r} is no HERE:THERE, as ./setup:/tmp/setup")
-    return here, there
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avvla.cli.command import add_command, add_group
+from avvla.cli.command import add_command, add_group, pair
 
 if TYPE_CHECKING:
     from avvla.cli.command import Group
@@ -108,7 +108,7 @@ def _common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--mount",
-        type=_pair,
+        type=pair,
         action="append",
         default=[],
         metavar="HERE:THERE",
@@ -127,13 +127,6 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--output", type=Path, default=FILE, metavar="FILE", help="(default: %(default)s)"
     )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    here, colon, there = text.rpartition(":")
-    if not (here and colon and there):
-        raise argparse.ArgumentTypeError(f"{text!r} is no HERE:THERE, as .:~/avvla")
-    return there, here
 
 
 def _render_aws(arguments: argparse.Namespace) -> int:
@@ -179,7 +172,7 @@ def _shared(arguments: argparse.Namespace) -> dict[str, Any]:
         "ssh_user": arguments.ssh_user,
         "ssh_key": arguments.ssh_key or f"~/.ssh/avvla/{arguments.key_name}.pem",
         "idle_minutes": arguments.idle_minutes,
-        "mounts": tuple(arguments.mount),
+        "mounts": tuple((there, here) for here, there in arguments.mount),
         "sync": arguments.sync,
         "exclude": tuple(arguments.exclude),
         "setup": tuple(arguments.setup),

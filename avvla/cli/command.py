@@ -30,3 +30,15 @@ def add_command(
     parser.epilog = f"example: {parser.prog} {EXAMPLES[parser.prog.partition(' ')[2]]}"
     parser.set_defaults(run=run)
     return parser
+
+
+def pair(text: str) -> tuple[str, str]:
+    """What is copied from here to there, as an argument.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no HERE:THERE.
+    """
+    here, colon, there = text.rpartition(":")
+    if not (here and colon and there):
+        raise argparse.ArgumentTypeError(f"{text!r} is no HERE:THERE, as ./setup:/tmp/setup")
+    return here, there

@@ -69,7 +69,7 @@ def cluster(workers: int) -> Iterator[None]:
     """Be in a Ray cluster; a block inside such a block stays in the same one.
 
     Raises:
-        UserError: Ray is not installed, or the cluster cannot be joined.
+        UserError: Ray is not installed, does not come up, or the cluster cannot be joined.
     """
     if importlib.util.find_spec("ray") is None:
         raise UserError(
@@ -77,18 +77,7 @@ def cluster(workers: int) -> Iterator[None]:
             " `pip install --constraint requirements/dev.lock 'avvla[ray]'`"
         )
     address = host.ray_address()
-    # All of these are read when Ray is imported.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Ray's own lines on a worker's death; it is told with its chunk when retries do not help.
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-    if address is None:
-        # Despite its name it decides on Linux too whether Ray takes the address of the network
-        # card or the loopback's.
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        # Ray lowers its workers' priority, which starves them beside any other load.
-        os.environ.setdefault("RAY_worker_niceness", "0")
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    prepare(own=address is None)
     import ray
 
     if ray.is_initialized():
@@ -98,21 +87,50 @@ def cluster(workers: int) -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="avvla-ray-"))
     try:
         if address is None:
-            ray.init(
-                "local",
-                num_cpus=workers,
-                object_store_memory=_OBJECT_STORE,
-                include_dashboard=False,
-                _temp_dir=str(folder),
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            _start(workers, folder)
         else:
             _join(address)
         yield
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def prepare(*, own: bool) -> None:
+    """Set what Ray reads in the moment of its first import; `own`: no cluster will be joined."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray's own lines on a worker's death; it is told with its chunk when retries do not help.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+    if own:
+        # Despite its name it decides on Linux too whether Ray takes the address of the network
+        # card or the loopback's.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        # Ray lowers its workers' priority, which starves them beside any other load.
+        os.environ.setdefault("RAY_worker_niceness", "0")
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def _start(workers: int, folder: Path) -> None:
+    import ray
+
+    try:
+        ray.init(
+            "local",
+            num_cpus=workers,
+            object_store_memory=_OBJECT_STORE,
+            include_dashboard=False,
+            _temp_dir=str(folder),
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except Exception as error:  # Ray raises no class of its own for it
+        if "timed out during startup" not in str(error):
+            raise
+        raise UserError(
+            "Ray was not up within the 30 s that it gives itself: too much else runs on this"
+            " machine, start again"
+        ) from None
 
 
 def _join(address: str) -> None:

@@ -87,6 +87,14 @@ def line_chart(lines: Sequence[Line], x_label: str, y_label: str, *, log: bool =
     return "".join([*parts, "</svg>"])
 
 
+def chart_file(chart: str) -> str:
+    """A chart as an SVG file of its own."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}">'
+        f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#ffffff"/>{chart}</svg>\n'
+    )
+
+
 def chart_sheet(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
     """An SVG file with a row of at most three charts under each title."""
     row_height = TITLE_HEIGHT + HEIGHT

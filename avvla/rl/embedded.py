@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avvla.config import Randomisation, Synthetic
 from avvla.errors import one_of
-from avvla.rl.raster import Raster
-from avvla.world.embedded import EmbeddedWorld
+from avvla.world.above import EGO, VEHICLE, Above, Colour, outline
+from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M, EmbeddedWorld
 from avvla.world.interface import Metrics, View
 from avvla.world.recording import synthetic_camera
 from avvla.world.scenario import FAMILIES, PLAYED_KEY, draw_scenario
+from avvla.world.traffic import REAR_OVERHANG_M
 
 
 class EmbeddedArena:
@@ -32,7 +34,6 @@ class EmbeddedArena:
     ) -> None:
         self._families = [one_of("world.families", name, tuple(FAMILIES)) for name in families]
         self._world = EmbeddedWorld(synthetic_camera(Synthetic()), randomisation)
-        self._raster: tuple[float, Raster] | None = None
 
     @property
     def heading_error_rad(self) -> float:
@@ -47,7 +48,7 @@ class EmbeddedArena:
         family = self._families[int(rng.integers(len(self._families)))]
         key = int(rng.integers(2**31))
         self._world.reset(draw_scenario(family, PLAYED_KEY, key), PLAYED_KEY, key)
-        self._raster = None
+        self._above = Above(self._world.scenario.road_map)
 
     def observe(self) -> View:
         """What the driver sees now."""
@@ -55,11 +56,16 @@ class EmbeddedArena:
 
     def birds_eye(self, size_px: int, radius_m: float) -> NDArray[np.uint8]:
         """The surroundings from above, (size_px, size_px, 3) uint8 RGB."""
-        world, scale = self._world, size_px / (2.0 * radius_m)
-        if self._raster is None or self._raster[0] != scale:
-            self._raster = scale, Raster(world.scenario.road_map, scale)
-        ego = world.x, world.y, world.yaw
-        return self._raster[1].view(ego, world.boxes(), size_px, radius_m)
+        ego = self._world.x, self._world.y, self._world.yaw
+        return self._above.view(ego, self._boxes(), size_px, radius_m)
+
+    def _boxes(self) -> Iterator[tuple[NDArray[np.float64], Colour]]:
+        world = self._world
+        for box in world.boxes():
+            place = box.x, box.y, box.yaw, box.length, box.width
+            yield outline(*place, ahead=box.length / 2), VEHICLE
+        ego = world.x, world.y, world.yaw, EGO_LENGTH_M, EGO_WIDTH_M
+        yield outline(*ego, ahead=EGO_LENGTH_M / 2 - REAR_OVERHANG_M), EGO
 
     def step(self, acceleration: float, curvature: float) -> None:
         """Drive one action for 0.1 s."""

@@ -1,10 +1,10 @@
-"""Keys of carla-simulator/rllib-integration's YAML files, and what to write instead."""
+"""Keys of carla-simulator/rllib-integration's YAML files, and what is said to who writes them."""
 
 from __future__ import annotations
 
 _NOT_ENV = "its sections stand at the top here: `world`, `experiment`"
 
-LEGACY: dict[str, str] = {
+_ADVICE = {
     "framework": "drop it, torch is the only one",
     "num_workers": "write `runners.count`",
     "num_gpus_per_worker": "write `runners.gpus`",
@@ -46,3 +46,6 @@ LEGACY: dict[str, str] = {
     "size": "write `experiment.view.size_px`",
     "radius": "write `experiment.view.radius_m`",
 }
+
+LEGACY = {key: f"is a key of rllib-integration: {advice}" for key, advice in _ADVICE.items()}
+"""What follows the key's name in a message."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from avvla.evaluation.charts import HEIGHT, STYLE, WIDTH, Line, line_chart
+from avvla.evaluation.charts import STYLE, Line, chart_file, line_chart
 from avvla.rl.reading import plain_of
 from avvla.rl.settings import Settings
 
@@ -18,15 +18,7 @@ FIGURES = ("return", "way_m", "length", "success", "collision", "off_road", "hea
 
 def curve(returns: Sequence[Point], chance: float) -> str:
     """Mean return over environment steps as an SVG file, with that of chance beside it."""
-    return drawing(_chart(returns, chance))
-
-
-def drawing(chart: str) -> str:
-    """A chart as a file of its own."""
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}">'
-        f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#ffffff"/>{chart}</svg>\n'
-    )
+    return chart_file(_chart(returns, chance))
 
 
 def page(

@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,27 +108,8 @@ def train(
         if start is not None:
             _same_network(start, task.shape)
             say(f"going on from {start.folder}, step {start.progress.steps}")
-        with _ray(max(settings.runners.count, 1)), _trainer(task, run, start) as trainer:
+        with cluster(max(settings.runners.count, 1)), _trainer(task, run, start) as trainer:
             return trainer.loop(say)
-
-
-@contextmanager
-def _ray(workers: int) -> Iterator[None]:
-    """Be in a Ray cluster.
-
-    Raises:
-        UserError: Ray is not up in the time that it gives itself, which cannot be set.
-    """
-    with ExitStack() as held:
-        try:
-            held.enter_context(cluster(workers))
-        except Exception as error:
-            if "timed out during startup" not in str(error):
-                raise
-            raise UserError(
-                "Ray was not up within 30 s: too much else runs on this machine, start again"
-            ) from None
-        yield
 
 
 def _same_network(start: Checkpoint, shape: Shape) -> None:

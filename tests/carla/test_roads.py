@@ -9,8 +9,7 @@ from carla_double.road import LANE_M, RADIUS_M, SIDEWALK_M, STRAIGHT_M, open_dri
 
 from avvla.agent.place import drivable
 from avvla.carla import roads
-from avvla.carla.birdseye import EGO, PAINT, Above, corners
-from avvla.errors import UserError
+from avvla.world.above import EGO, PAINT, Above, outline
 
 LOOP_M = 4 * STRAIGHT_M + 2 * np.pi * RADIUS_M
 
@@ -83,33 +82,18 @@ def test_commands_come_before_junctions_and_end_with_them():
 def test_the_ego_is_below_the_middle_with_its_heading_up(road_map):
     # At (60, -1.75) to the east: the other lane and the loop's inside are on the left.
     ego = (60.0, -1.75, 0.0)
-    view = Above(road_map).draw(
-        ego, [(corners(60.0, -1.75, 0.0, 4.8, 1.9), EGO)], np.zeros((0, 3)), 200, 20.0
-    )
+    view = Above(road_map).view(ego, [(outline(*ego, 4.8, 1.9), EGO)], 200, 20.0)
     assert tuple(view[150, 100]) == EGO
     assert tuple(view[100, 100]) == PAINT["asphalt"]
     assert tuple(view[100, 100 - 18]) == PAINT["asphalt"]
-    assert tuple(view[100, 100 + 18]) == PAINT["kerb"]
-    assert tuple(view[100, 100 - 36]) == PAINT["kerb"]
-    turned = Above(road_map).draw((60.0, -1.75, np.pi / 2), [], np.zeros((0, 3)), 200, 20.0)
+    assert tuple(view[100, 100 + 14]) == PAINT["kerb"]
+    assert tuple(view[100, 100 - 31]) == PAINT["kerb"]
+    turned = Above(road_map).view((60.0, -1.75, np.pi / 2), [], 200, 20.0)
     assert tuple(turned[150, 20]) == PAINT["asphalt"]
     assert tuple(turned[40, 100]) != PAINT["asphalt"]
 
 
 def test_a_light_has_its_colour(road_map):
     lights = np.array([[70.0, -1.75, 2.0]])
-    view = Above(road_map).draw((60.0, -1.75, 0.0), [], lights, 200, 20.0)
+    view = Above(road_map).view((60.0, -1.75, 0.0), [], 200, 20.0, lights)
     assert tuple(view[100, 100]) == (40, 200, 80)
-
-
-def test_the_same_view_is_the_same_bytes(road_map):
-    def one():
-        return Above(road_map).draw((150.0, 60.0, 1.0), [], np.zeros((0, 3)), 64, 30.0).tobytes()
-
-    assert one() == one()
-
-
-@pytest.mark.parametrize(("size", "radius"), [(0, 20.0), (64, 0.0), (64, float("nan"))])
-def test_a_view_of_nothing_is_refused(road_map, size, radius):
-    with pytest.raises(UserError, match="expected more than 0 of both"):
-        Above(road_map).draw((0.0, 0.0, 0.0), [], np.zeros((0, 3)), size, radius)

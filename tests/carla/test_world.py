@@ -13,10 +13,11 @@ from avvla.carla.arena import CarlaArena
 from avvla.carla.place import CarlaPlace, roads_of
 from avvla.carla.settings import parse_settings
 from avvla.carla.world import CarlaWorld
-from avvla.cli.canary import Canary, actions_along
+from avvla.driver.route_policy import RoutePolicy, actions_along
 from avvla.errors import UserError
 from avvla.physical_ai.camera import Crop
 from avvla.policy.interface import ConstantVelocity
+from avvla.world.above import EGO, VEHICLE
 
 START = "60,1.75,0.3,0,0,0"
 """CARLA's axes: in the middle of the right lane, which goes to the east."""
@@ -127,7 +128,7 @@ def test_the_follower_goes_round_a_bend_in_its_lane(world):
     loop = Loop(Settings())
     ways = []
     virtual.run(
-        [tour], [loop], Canary(lambda: tour), 160,
+        [tour], [loop], RoutePolicy(lambda: tour), 160,
         note=lambda index, tick: ways.append((world.tick, world.metrics())),
     )  # fmt: skip
     assert ways[-1][0].yaw == pytest.approx(np.pi / 2, abs=0.15)
@@ -169,7 +170,7 @@ def test_a_view_is_the_equidistant_cameras(arena):
 def test_the_view_from_above_has_the_ego(arena):
     picture = arena.birds_eye(96, 24.0)
     assert picture.shape == (96, 96, 3)
-    assert tuple(picture[72 - 2, 48]) == (255, 120, 40)
+    assert tuple(picture[72 - 2, 48]) == EGO
 
 
 def test_a_car_that_is_hit_is_a_collision(server, world):
@@ -180,7 +181,7 @@ def test_a_car_that_is_hit_is_a_collision(server, world):
     assert row[:3] == pytest.approx([75.0, -1.75, 0.0], abs=1e-3)
     assert row[3:5] == pytest.approx([4.8, 1.9], abs=1e-3)
     arena = CarlaArena(world)
-    assert (arena.birds_eye(96, 24.0) == (60, 130, 255)).all(-1).any()
+    assert (arena.birds_eye(96, 24.0) == VEHICLE).all(-1).any()
     for _ in range(20):
         world.step(0.0, 0.0)
     assert world.metrics().collided

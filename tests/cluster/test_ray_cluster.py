@@ -87,6 +87,16 @@ def test_another_server_is_no_head(outside, monkeypatch, listener):
     thread.join()
 
 
+def test_a_ray_that_does_not_come_up_is_told(outside, monkeypatch):
+    def init(*arguments, **options):
+        raise Exception("The current node timed out during startup. This could happen because")
+
+    monkeypatch.setattr("ray.init", init)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(UserError, match="Ray was not up within the 30 s"), ray_cluster.cluster(1):
+        pass
+
+
 def test_joining_is_given_up_in_time():
     with pytest.raises(TimeoutError, match=r"within 0\.1 s"), ray_cluster._at_most(0.1):
         time.sleep(10)

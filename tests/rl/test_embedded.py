@@ -1,4 +1,4 @@
-"""The embedded arena and its view from above."""
+"""The embedded arena."""
 
 import math
 
@@ -8,53 +8,8 @@ import pytest
 
 from avvla.errors import UserError
 from avvla.rl.embedded import EmbeddedArena
-from avvla.rl.raster import EGO, GROUND, PAINT, VEHICLE, Raster
-from avvla.world.curve import Piece, trace
-from avvla.world.renderer import Box
-from avvla.world.road_map import RoadMap, Strip
-
-ASPHALT = PAINT["asphalt"]
-
-
-def straight(yaw: float) -> RoadMap:
-    """A road 200 m long and 8 m wide through the origin."""
-    curve = trace([Piece(200.0)], -100.0 * math.cos(yaw), -100.0 * math.sin(yaw), yaw)
-    return RoadMap((Strip(curve.offset_line(4.0), curve.offset_line(-4.0), "asphalt"),))
-
-
-def colours(image: np.ndarray) -> set[tuple[int, int, int]]:
-    return {tuple(colour) for colour in image.reshape(-1, 3).tolist()}
-
-
-@pytest.mark.parametrize("yaw", [0.0, 0.7, -2.5, math.pi / 2])
-def test_the_heading_points_up_and_the_centre_is_half_a_radius_ahead(yaw: float) -> None:
-    image = Raster(straight(yaw), 2.0).view((0.0, 0.0, yaw), [], 80, 20.0)
-    assert image.shape == (80, 80, 3)
-    # 2 px a metre: the road is 16 px wide around the middle, the rear axle 20 px below the centre.
-    assert tuple(image[5, 40]) == ASPHALT
-    assert tuple(image[5, 40 - 10]) == tuple(image[5, 40 + 10]) == GROUND
-    ego = np.argwhere((image == EGO).all(axis=-1))
-    rows, columns = ego.mean(axis=0)
-    assert columns == pytest.approx(39.5, abs=0.7)
-    assert rows == pytest.approx(39.5 + 20 - 2 * 1.3, abs=1.0)  # its middle is 1.3 m ahead
-
-
-def test_left_is_left() -> None:
-    road = straight(0.0)
-    box = Box(10.0, 3.0, 0.0, 4.0, 2.0, 1.5, (0, 0, 0), False)
-    image = Raster(road, 2.0).view((0.0, 0.0, 0.0), [box], 80, 20.0)
-    where = np.argwhere((image == VEHICLE).all(axis=-1))
-    rows, columns = where.mean(axis=0)
-    # 3 m left and 12 m ahead of the rear axle, which is at (39.5, 59.5).
-    assert columns == pytest.approx(39.5 - 6, abs=0.7)
-    assert rows == pytest.approx(59.5 - 24, abs=0.7)
-
-
-def test_a_far_vehicle_and_the_ground_beyond_the_map_are_no_trouble() -> None:
-    box = Box(1e7, 0.0, 0.0, 4.0, 2.0, 1.5, (0, 0, 0), False)
-    image = Raster(straight(0.0), 2.0).view((0.0, 5e3, 0.0), [box], 40, 10.0)
-    assert VEHICLE not in colours(image)
-    assert tuple(image[0, 0]) == GROUND
+from avvla.world.above import EGO, VEHICLE
+from avvla.world.embedded import EGO_LENGTH_M, EGO_WIDTH_M
 
 
 def test_a_finer_view_shows_the_same() -> None:
@@ -63,6 +18,27 @@ def test_a_finer_view_shows_the_same() -> None:
     small, large = arena.birds_eye(48, 20.0), arena.birds_eye(192, 20.0)
     shrunk = cv2.resize(large, (48, 48), interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(float) - shrunk).mean() < 8.0
+
+
+def test_the_ego_and_a_leader_are_seen_from_above() -> None:
+    arena = EmbeddedArena(("lead",))
+    arena.reset(5)
+    arena.step(0.0, 0.0)
+    image = arena.birds_eye(160, 40.0)  # 2 px a metre, the rear axle at (79.5, 119.5)
+    ego = np.argwhere((image == EGO).all(axis=-1))
+    assert ego.mean(axis=0) == pytest.approx((119.5 - 2 * 1.3, 79.5), abs=1.0)
+    assert np.ptp(ego, axis=0) == pytest.approx((2 * EGO_LENGTH_M, 2 * EGO_WIDTH_M), abs=1.5)
+    world = arena._world
+    box = world.boxes()[0]  # the leader
+    middle = np.array([math.cos(box.yaw), math.sin(box.yaw)]) * box.length / 2
+    x, y = np.array([box.x - world.x, box.y - world.y]) + middle
+    ahead = x * math.cos(world.yaw) + y * math.sin(world.yaw)
+    left = y * math.cos(world.yaw) - x * math.sin(world.yaw)
+    assert 10.0 < ahead < 55.0
+    rows, columns = 119.5 - 2 * ahead, 79.5 - 2 * left
+    around = (image == VEHICLE).all(axis=-1)[round(rows) - 6 : round(rows) + 7]
+    place = np.argwhere(around).mean(axis=0) + np.array([round(rows) - 6, 0])
+    assert place == pytest.approx((rows, columns), abs=0.8)
 
 
 def test_equal_seeds_give_equal_drives() -> None:

@@ -31,11 +31,12 @@ def test_what_is_written_reads_back_equal(plain: dict) -> None:
     assert settings_of(yaml.safe_load(yaml.safe_dump(plain_of(settings)))) == settings
 
 
-@pytest.mark.parametrize(
-    "path", ["pipelines/rl/params.yaml", *(f"conf/rl/{n}.yaml" for n in ("ppo", "legacy_2021"))]
-)
-def test_the_files_in_the_tree_are_valid(path: str) -> None:
-    load_settings(ROOT / path)
+CONFIGURATIONS = [ROOT / "pipelines/rl/params.yaml", *sorted(ROOT.glob("conf/rl/*.yaml"))]
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_the_files_in_the_tree_are_valid(path: Path) -> None:
+    load_settings(path)
 
 
 def test_the_learner_is_chosen_by_name() -> None:

@@ -1,7 +1,6 @@
 """Training by RLlib, on the session's Ray: checkpoints, resuming, the same actions without Ray."""
 
 import json
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -205,14 +204,3 @@ def test_without_ray_the_way_to_it_is_told(config, monkeypatch, capsys) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert cli.main(["rl", "train", config]) == 1
     assert "RLlib is not installed: run `make setup`" in capsys.readouterr().err
-
-
-def test_a_ray_that_does_not_come_up_is_told(tmp_path, monkeypatch) -> None:
-    @contextmanager
-    def slow(workers):
-        raise Exception("The current node timed out during startup. This could happen")
-        yield
-
-    monkeypatch.setattr("avvla.rl.training.cluster", slow)
-    with pytest.raises(UserError, match="Ray was not up within 30 s"):
-        train(settings_of(SMALL), RunFolder(tmp_path / "run"), "never")

@@ -28,7 +28,7 @@ def write(**simulate):
 
 def run(name):
     module = importlib.import_module(name)
-    module.run(getattr(module, name), module.AlpasimParams, module.PARAMS)
+    module.run(getattr(module, name), module.read)
 
 
 def refused(name):

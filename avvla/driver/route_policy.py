@@ -1,4 +1,4 @@
-"""A planner of the driver service as the policy of one place."""
+"""The route follower as a policy: for a loop that drives in one place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Routed(Protocol):
         ...
 
 
-class Canary:
+class RoutePolicy:
     """Follows the route of its place, seeing nothing.
 
     Args:
