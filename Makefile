@@ -26,7 +26,7 @@ FIND_UV = uv=uv; "$$uv" --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
 COMPILE := pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url
 
-.PHONY: help setup repro report test check lock images images-full images-verify clean distclean
+.PHONY: help setup repro report test check figures lock images images-full images-verify clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ check: setup ## lint, types, layers and locks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python .ci/check_locks.py
+	$(BIN)/python bench/figures.py check
+
+figures: setup ## measure what the pages quote, an hour on an idle machine; ONLY="name ..." for some
+	@$(BIN)/python bench/figures.py make $(ONLY)
 
 lock: ## write the locks anew; a pin stays unless it has to move
 	@$(FIND_UV); \
