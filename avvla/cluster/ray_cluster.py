@@ -36,15 +36,21 @@ _HELLO, _SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 4
 _QUEUED_PER_CPU, _QUEUED = 2, 64  # tasks handed to Ray at a time: many make each wait slow
 _OBJECT_STORE = 256 * 2**20  # bytes; results are files
 # What shapes bytes or finds files, for the workers of a cluster that others started.
-_PASSED_ON = (
+PASSED_ON = (
+    "ATEN_CPU_CAPABILITY",
     "AVVLA_DATA",
     "AVVLA_WORK",
     "HF_ENDPOINT",
     "HF_HUB_DISABLE_TELEMETRY",
     "HF_HUB_OFFLINE",
+    "MKL_CBWR",
+    "NPY_DISABLE_CPU_FEATURES",
     "OMP_NUM_THREADS",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
     "PYTHONHASHSEED",
 )
+"""Variables that the workers of a cluster of others get."""
 
 
 def run(
@@ -141,7 +147,7 @@ def _join(address: str) -> None:
         if address != "auto":
             name, _, port = address.rpartition(":")
             _probe(name.strip("[]"), int(port))
-        variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         with _at_most(JOIN_S):
             ray.init(
                 address,

@@ -68,7 +68,7 @@ def fit(
             nn.ReLU(),
             nn.Linear(WIDTH, HORIZON * 2),
         )
-    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
+    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     for _ in range(STEPS):
         chosen = torch.randint(len(seen), (BATCH,), generator=draw)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lerobot.optim.optimizers import AdamWConfig
 from lerobot.optim.schedulers import CosineDecayWithWarmupSchedulerConfig
 from lerobot.utils.constants import ACTION
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from avvla.policy.checkpoint import Checkpoint
 from avvla.training import group
 from avvla.training.console import line, validation_line
 from avvla.training.group import Place
+from avvla.training.optimiser import adamw
 from avvla.training.order import Order
 from avvla.training.past import go_on_from
 from avvla.training.spikes import Spike, SpikeWatch
@@ -35,8 +35,6 @@ from avvla.training.state import Progress, Run, State
 from avvla.training.tracker import Tracker
 from avvla.training.workload import Batch, Workload
 
-BETAS = (0.9, 0.95)
-"""Of AdamW (SmolVLA's preset)."""
 LOSS, SHARE = "loss", "share"
 
 
@@ -109,13 +107,7 @@ class _Training:
         self._place, self._settings, self._run = place, settings, run
         self.workload = make(place.device)
         self._policy = self.workload.checkpoint.policy
-        preset = AdamWConfig(
-            lr=settings.lr,
-            betas=BETAS,
-            weight_decay=settings.weight_decay,
-            grad_clip_norm=settings.grad_clip,
-        )
-        self._optimiser = preset.build(self._policy.get_optim_params())
+        self._optimiser = adamw(self._policy.get_optim_params(), settings)
         self._schedule = CosineDecayWithWarmupSchedulerConfig(
             num_warmup_steps=settings.warmup_steps,
             num_decay_steps=settings.steps,

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from chunk_steps import where
 
 from avvla.cluster import ray_cluster
 from avvla.cluster.chunk_map import map_chunks
 from avvla.errors import UserError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -166,3 +169,9 @@ def test_a_node_that_is_killed_loses_no_chunk(tmp_path):
     for chunk in range(8):
         written = (tmp_path / f"chunk_{chunk}.txt").read_text()
         assert written == f"the whole of chunk {chunk}"
+
+
+def test_what_shapes_bytes_goes_with_the_work():
+    command = yaml.safe_load((ROOT / "stages/env.yaml").read_text())["env"]
+    names = {word.partition("=")[0] for word in command.split()[1:]}
+    assert names - {"PYTHONPATH"} <= set(ray_cluster.PASSED_ON)

@@ -102,7 +102,8 @@ def test_a_plain_tree_gives_the_same_results(hub, make, tree, monkeypatch):
 def commands():
     """The words of each stage's command in dvc.yaml."""
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-    variables = {name: text for group in pipeline["vars"] for name, text in group.items()}
+    files = [yaml.safe_load((ROOT / path).read_text()) for path in pipeline["vars"]]
+    variables = {name: text for file in files for name, text in file.items()}
     resolved = {}
     for name, stage in pipeline["stages"].items():
         text = stage["cmd"]
