@@ -30,7 +30,8 @@ def agent_yaml(policy: PolicyName, checkpoint: Path | None, device: str) -> str:
         checkpoint is None or not (checkpoint / "config.json").is_file()
     ):
         raise UserError(
-            f"--checkpoint is {str(checkpoint)!r}, expected a folder with a config.json: make one"
+            f"--checkpoint is {'missing' if checkpoint is None else repr(str(checkpoint))},"
+            " expected a folder with a config.json: make one"
             " with `dvc repro train`, or ask for --policy constant_velocity"
         )
     text = files("avvla.navsim").joinpath("avvla_agent.yaml").read_text()
