@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from avvla.policy.interface import Policy
 
 COMMANDERS = ("given", "fixed", "vlm", "local")
+MODELS = ("vlm", "local")
+ONLY = (
+    ("carla", "world", ("carla",)),
+    ("family", "world", ("embedded",)),
+    ("checkpoint", "policy", ("field_agent",)),
+    ("command", "commander", ("fixed",)),
+    ("url", "commander", ("vlm",)),
+    ("model", "commander", MODELS),
+    ("goal", "commander", MODELS),
+)
+"""Options that mean something beside certain choices of another only."""
+SHOWN_FAULTS = 5
 
 
 def add(top: Group) -> None:
@@ -44,16 +56,14 @@ def add(top: Group) -> None:
     )
     run.add_argument(
         "--family",
-        default="lane_keeping",
-        help="of the embedded world's scenarios (default: %(default)s)",
+        help="of the embedded world's scenarios (default: lane_keeping)",
     )
     run.add_argument("--road", type=int, default=0, metavar="N", help="the first road (default: 0)")
     run.add_argument(
         "--checkpoint",
         type=Path,
-        default=Path("models/field_agent"),
         metavar="DIR",
-        help="the Field Agent (default: %(default)s)",
+        help="the Field Agent (default: models/field_agent)",
     )
     run.add_argument(
         "--policy",
@@ -68,10 +78,10 @@ def add(top: Group) -> None:
         help="who commands: the world's scenario, a fixed text, a vision-language model behind a"
         " chat API or one on this machine (default: %(default)s)",
     )
-    run.add_argument("--command", default="Follow the lane", help="of the fixed Commander")
+    run.add_argument("--command", help="of the fixed Commander (default: Follow the lane)")
     run.add_argument("--url", metavar="URL", help="of the chat API, up to /v1")
     run.add_argument("--model", metavar="NAME", help="of the chat API, or its folder here")
-    run.add_argument("--goal", default="", metavar="TEXT", help="where to go, for such a model")
+    run.add_argument("--goal", metavar="TEXT", help="where to go, for such a model")
     run.add_argument(
         "--command-every",
         type=float,
@@ -151,6 +161,8 @@ def _run_in(
             timing = "interrupted"
     for name, value in telemetry.summary(seen).items():
         print(f"{name.replace('_', ' ')}: {value:g}")
+    for fault, count in telemetry.faults(seen).most_common(SHOWN_FAULTS):
+        print(f"fault in {count} ticks: {fault}")
     print(f"roads: {place.roads}\n{timing}")
     return 130 if timing == "interrupted" else 0
 
@@ -172,8 +184,12 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--latency-ms is {arguments.latency_ms:g}, expected 0 ms or more")
     if arguments.latency_ms and arguments.clock == "wall":
         raise UserError("--latency-ms is for --clock virtual: the wall clock measures its own")
-    if arguments.carla is not None and arguments.world != "carla":
-        raise UserError("--carla is for --world carla")
+    for option, choice, names in ONLY:
+        chosen = getattr(arguments, choice)
+        if getattr(arguments, option) is not None and chosen not in names:
+            raise UserError(
+                f"--{option} is for --{choice} {' or '.join(names)}, and --{choice} is {chosen}"
+            )
     if arguments.policy == "route_follower" and arguments.world != "carla":
         raise UserError("--policy route_follower is for --world carla: no other tells it a route")
 
@@ -212,14 +228,10 @@ def _commander(arguments: argparse.Namespace) -> Commander:
     from avvla.labels.taxonomy import command
 
     if arguments.commander == "fixed":
-        return Fixed(command(arguments.command).text)
+        return Fixed() if arguments.command is None else Fixed(command(arguments.command).text)
     if arguments.commander == "vlm":
         if not arguments.url or not arguments.model:
             raise UserError("--commander vlm needs --url and --model: say where which model is")
-        if not arguments.url.startswith(("http://", "https://")):
-            raise UserError(
-                f"--url is {arguments.url!r}, expected the chat API's, as http://127.0.0.1:8000/v1"
-            )
         return Chat(arguments.url, arguments.model, host.commander_token())
     if arguments.commander == "local":
         from avvla.agent.local_model import LocalModel
@@ -243,7 +255,7 @@ def _policy(arguments: argparse.Namespace, params: Params) -> tuple[Policy, Crop
     from avvla.policy.driver import FieldAgent
 
     torch.set_num_threads(1)
-    agent = FieldAgent(arguments.checkpoint, host.device())
+    agent = FieldAgent(arguments.checkpoint or Path("models/field_agent"), host.device())
     return agent, agent.crop, agent.image_size
 
 
@@ -266,14 +278,16 @@ def _embedded(
     from avvla.world.recording import synthetic_camera
     from avvla.world.scenario import FAMILIES, PLAYED_KEY, draw_scenario
 
-    family = one_of("--family", arguments.family, tuple(FAMILIES))
+    family = "lane_keeping"
+    if arguments.family is not None:
+        family = one_of("--family", arguments.family, tuple(FAMILIES))
     camera = synthetic_camera(synthetic)
 
     def road(index: int) -> EmbeddedPlace:
         key = PLAYED_KEY, arguments.road + index
         world = EmbeddedWorld(camera, synthetic.randomisation)
         world.reset(draw_scenario(family, *key), *key)
-        return EmbeddedPlace(world, crop, image_size, arguments.goal)
+        return EmbeddedPlace(world, crop, image_size, arguments.goal or "")
 
     return road
 
@@ -292,6 +306,6 @@ def _in_carla(
 
     def road(index: int) -> CarlaPlace:
         world.reset(settings.trip, arguments.road + index)
-        return CarlaPlace(world, crop, image_size, roads, arguments.goal)
+        return CarlaPlace(world, crop, image_size, roads, arguments.goal or "")
 
     return road
