@@ -10,7 +10,7 @@ from avvla.cli.command import add_command, add_group
 from avvla.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from avvla.cli.command import Group
     from avvla.driver.scene import Planner
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 POLICIES = ("smolvla", "route_follower", "constant_velocity", "replay")
 CAMERA = "camera_front_wide_120fov"
+CRUISE_MPS = 10.0
+OPTIONS = {"checkpoint": "smolvla", "camera": "smolvla", "cruise": "route_follower"}
+"""Those of one policy."""
 
 
 def add(top: Group) -> None:
@@ -30,9 +33,8 @@ def add(top: Group) -> None:
     )
     serve.add_argument(
         "--camera",
-        default=CAMERA,
         metavar="NAME",
-        help="of smolvla: the front wide camera (default: %(default)s)",
+        help=f"of smolvla: the front wide camera (default: {CAMERA})",
     )
     serve.add_argument(
         "--batch", type=_count, default=16, metavar="N", help="most sessions planned at once"
@@ -40,9 +42,8 @@ def add(top: Group) -> None:
     serve.add_argument(
         "--cruise",
         type=_speed,
-        default=10.0,
         metavar="MPS",
-        help="of route_follower: speed on a straight (default: %(default)s m/s)",
+        help=f"of route_follower: speed on a straight (default: {CRUISE_MPS:g} m/s)",
     )
     serve.add_argument(
         "--host",
@@ -134,24 +135,37 @@ def _health(arguments: argparse.Namespace) -> int:
 def _planner(arguments: argparse.Namespace) -> tuple[Planner, Sight | None]:
     from avvla.driver import canaries
 
+    check_options(arguments, OPTIONS)
     if arguments.policy == "smolvla":
         return _field_agent(arguments)
-    if arguments.checkpoint is not None:
-        raise UserError(f"--checkpoint is for smolvla, {arguments.policy} has none")
     if arguments.policy == "route_follower":
-        return canaries.RouteFollower(arguments.cruise), None
+        return canaries.RouteFollower(arguments.cruise or CRUISE_MPS), None
     return (
         canaries.Replay() if arguments.policy == "replay" else canaries.ConstantVelocity()
     ), None
 
 
-def _field_agent(arguments: argparse.Namespace) -> tuple[Planner, Sight]:
-    if arguments.checkpoint is None:
+def check_options(arguments: argparse.Namespace, options: Iterable[str]) -> None:
+    """Whether each of the options that is given is one of the policy, and smolvla has its own.
+
+    Raises:
+        UserError: it is not.
+    """
+    for option in options:
+        policy = OPTIONS[option]
+        if getattr(arguments, option) is not None and policy != arguments.policy:
+            raise UserError(
+                f"--{option} is for --policy {policy}, got {arguments.policy or 'none'}"
+            )
+    if arguments.policy == "smolvla" and arguments.checkpoint is None:
         raise UserError("smolvla needs --checkpoint, a folder written by `dvc repro train`")
+
+
+def _field_agent(arguments: argparse.Namespace) -> tuple[Planner, Sight]:
     from avvla import host
     from avvla.driver.field_agent import FieldAgent
     from avvla.driver.sight import Sight
     from avvla.policy import driver
 
     agent = driver.FieldAgent(arguments.checkpoint, host.device())
-    return FieldAgent(agent), Sight(arguments.camera, agent.crop, agent.image_size)
+    return FieldAgent(agent), Sight(arguments.camera or CAMERA, agent.crop, agent.image_size)
