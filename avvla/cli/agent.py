@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avvla.cli.command import add_command, add_group
+from avvla.cli.command import add_command, add_group, only_beside
 from avvla.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,18 +22,15 @@ if TYPE_CHECKING:
     from avvla.policy.interface import Policy
 
 COMMANDERS = ("given", "fixed", "vlm", "local")
-MODELS = ("vlm", "local")
 ONLY = (
-    ("carla", "world", ("carla",)),
-    ("family", "world", ("embedded",)),
-    ("checkpoint", "policy", ("field_agent",)),
-    ("command", "commander", ("fixed",)),
-    ("url", "commander", ("vlm",)),
-    ("model", "commander", MODELS),
-    ("goal", "commander", MODELS),
+    ("carla", None, "world", ("carla",)),
+    ("family", "lane_keeping", "world", ("embedded",)),
+    ("checkpoint", Path("models/field_agent"), "policy", ("field_agent",)),
+    ("command", "Follow the lane", "commander", ("fixed",)),
+    ("url", None, "commander", ("vlm",)),
+    ("model", None, "commander", ("vlm", "local")),
+    ("goal", "", "commander", ("vlm", "local")),
 )
-"""Options that mean something beside certain choices of another only."""
-SHOWN_FAULTS = 5
 
 
 def add(top: Group) -> None:
@@ -75,8 +72,8 @@ def add(top: Group) -> None:
         "--commander",
         choices=COMMANDERS,
         default="given",
-        help="who commands: the world's scenario, a fixed text, a vision-language model behind a"
-        " chat API or one on this machine (default: %(default)s)",
+        help="who commands: the world's scenario, a text, a vision-language model behind a chat API"
+        " or one on this machine (default: %(default)s)",
     )
     run.add_argument("--command", help="of the fixed Commander (default: Follow the lane)")
     run.add_argument("--url", metavar="URL", help="of the chat API, up to /v1")
@@ -161,7 +158,7 @@ def _run_in(
             timing = "interrupted"
     for name, value in telemetry.summary(seen).items():
         print(f"{name.replace('_', ' ')}: {value:g}")
-    for fault, count in telemetry.faults(seen).most_common(SHOWN_FAULTS):
+    for fault, count in telemetry.faults(seen).most_common(5):
         print(f"fault in {count} ticks: {fault}")
     print(f"roads: {place.roads}\n{timing}")
     return 130 if timing == "interrupted" else 0
@@ -175,21 +172,14 @@ def _check(arguments: argparse.Namespace) -> None:
             option = name.replace("_", "-")
             raise UserError(f"--{option} is {getattr(arguments, name):g}, expected more than 0 s")
     if arguments.duration < DT_S:
-        raise UserError(
-            f"--duration is {arguments.duration:g}, expected a tick of {DT_S} s or more"
-        )
+        raise UserError(f"--duration is {arguments.duration:g}, expected {DT_S} s or more, a tick")
     if arguments.road < 0:
         raise UserError(f"--road is {arguments.road}, expected 0 or more")
     if not 0 <= arguments.latency_ms < float("inf"):
         raise UserError(f"--latency-ms is {arguments.latency_ms:g}, expected 0 ms or more")
     if arguments.latency_ms and arguments.clock == "wall":
         raise UserError("--latency-ms is for --clock virtual: the wall clock measures its own")
-    for option, choice, names in ONLY:
-        chosen = getattr(arguments, choice)
-        if getattr(arguments, option) is not None and chosen not in names:
-            raise UserError(
-                f"--{option} is for --{choice} {' or '.join(names)}, and --{choice} is {chosen}"
-            )
+    only_beside(arguments, ONLY)
     if arguments.policy == "route_follower" and arguments.world != "carla":
         raise UserError("--policy route_follower is for --world carla: no other tells it a route")
 
@@ -228,7 +218,7 @@ def _commander(arguments: argparse.Namespace) -> Commander:
     from avvla.labels.taxonomy import command
 
     if arguments.commander == "fixed":
-        return Fixed() if arguments.command is None else Fixed(command(arguments.command).text)
+        return Fixed(command(arguments.command).text)
     if arguments.commander == "vlm":
         if not arguments.url or not arguments.model:
             raise UserError("--commander vlm needs --url and --model: say where which model is")
@@ -255,7 +245,7 @@ def _policy(arguments: argparse.Namespace, params: Params) -> tuple[Policy, Crop
     from avvla.policy.driver import FieldAgent
 
     torch.set_num_threads(1)
-    agent = FieldAgent(arguments.checkpoint or Path("models/field_agent"), host.device())
+    agent = FieldAgent(arguments.checkpoint, host.device())
     return agent, agent.crop, agent.image_size
 
 
@@ -278,16 +268,14 @@ def _embedded(
     from avvla.world.recording import synthetic_camera
     from avvla.world.scenario import FAMILIES, PLAYED_KEY, draw_scenario
 
-    family = "lane_keeping"
-    if arguments.family is not None:
-        family = one_of("--family", arguments.family, tuple(FAMILIES))
+    family = one_of("--family", arguments.family, tuple(FAMILIES))
     camera = synthetic_camera(synthetic)
 
     def road(index: int) -> EmbeddedPlace:
         key = PLAYED_KEY, arguments.road + index
         world = EmbeddedWorld(camera, synthetic.randomisation)
         world.reset(draw_scenario(family, *key), *key)
-        return EmbeddedPlace(world, crop, image_size, arguments.goal or "")
+        return EmbeddedPlace(world, crop, image_size, arguments.goal)
 
     return road
 
@@ -306,6 +294,6 @@ def _in_carla(
 
     def road(index: int) -> CarlaPlace:
         world.reset(settings.trip, arguments.road + index)
-        return CarlaPlace(world, crop, image_size, roads, arguments.goal or "")
+        return CarlaPlace(world, crop, image_size, roads, arguments.goal)
 
     return road

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avvla.cli import alpasim_logs, alpasim_scenes
-from avvla.cli.command import add_command, add_group
-from avvla.cli.driver import POLICIES, check_options
+from avvla.cli.command import add_command, add_group, only_beside
+from avvla.cli.driver import NO_CHECKPOINT, POLICIES
 
 if TYPE_CHECKING:
     from avvla.alpasim.run_folder import Role
     from avvla.cli.command import Group
 
 ROLES = ("sim", "driver")
+ONLY = (
+    ("policy", None, "role", ("driver",)),
+    ("checkpoint", None, "policy", ("smolvla",)),
+)
 _OTHER: dict[str | None, Role] = {"sim": "driver", "driver": "sim"}
 RESULT, PAGE = Path("results/alpasim/metrics.json"), Path("results/alpasim/report.html")
 
@@ -161,9 +165,9 @@ def _up(arguments: argparse.Namespace) -> int:
     from avvla.errors import UserError
 
     serve = None
-    if arguments.policy is not None and arguments.role != "driver":
-        raise UserError("--policy is given, expected with --role driver only")
-    check_options(arguments, ["checkpoint"])
+    only_beside(arguments, ONLY)
+    if arguments.policy == "smolvla" and arguments.checkpoint is None:
+        raise UserError(NO_CHECKPOINT)
     if arguments.policy is not None:
         serve = ["--policy", arguments.policy]
         if arguments.checkpoint is not None:

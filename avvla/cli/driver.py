@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avvla.cli.command import add_command, add_group
+from avvla.cli.command import add_command, add_group, only_beside
 from avvla.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from avvla.cli.command import Group
     from avvla.driver.scene import Planner
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 POLICIES = ("smolvla", "route_follower", "constant_velocity", "replay")
 CAMERA = "camera_front_wide_120fov"
 CRUISE_MPS = 10.0
-OPTIONS = {"checkpoint": "smolvla", "camera": "smolvla", "cruise": "route_follower"}
-"""Those of one policy."""
+NO_CHECKPOINT = "smolvla needs --checkpoint, a folder written by `dvc repro train`"
+ONLY = (
+    ("checkpoint", None, "policy", ("smolvla",)),
+    ("camera", CAMERA, "policy", ("smolvla",)),
+    ("cruise", CRUISE_MPS, "policy", ("route_follower",)),
+)
 
 
 def add(top: Group) -> None:
@@ -135,37 +139,23 @@ def _health(arguments: argparse.Namespace) -> int:
 def _planner(arguments: argparse.Namespace) -> tuple[Planner, Sight | None]:
     from avvla.driver import canaries
 
-    check_options(arguments, OPTIONS)
+    only_beside(arguments, ONLY)
     if arguments.policy == "smolvla":
         return _field_agent(arguments)
     if arguments.policy == "route_follower":
-        return canaries.RouteFollower(arguments.cruise or CRUISE_MPS), None
+        return canaries.RouteFollower(arguments.cruise), None
     return (
         canaries.Replay() if arguments.policy == "replay" else canaries.ConstantVelocity()
     ), None
 
 
-def check_options(arguments: argparse.Namespace, options: Iterable[str]) -> None:
-    """Whether each of the options that is given is one of the policy, and smolvla has its own.
-
-    Raises:
-        UserError: it is not.
-    """
-    for option in options:
-        policy = OPTIONS[option]
-        if getattr(arguments, option) is not None and policy != arguments.policy:
-            raise UserError(
-                f"--{option} is for --policy {policy}, got {arguments.policy or 'none'}"
-            )
-    if arguments.policy == "smolvla" and arguments.checkpoint is None:
-        raise UserError("smolvla needs --checkpoint, a folder written by `dvc repro train`")
-
-
 def _field_agent(arguments: argparse.Namespace) -> tuple[Planner, Sight]:
+    if arguments.checkpoint is None:
+        raise UserError(NO_CHECKPOINT)
     from avvla import host
     from avvla.driver.field_agent import FieldAgent
     from avvla.driver.sight import Sight
     from avvla.policy import driver
 
     agent = driver.FieldAgent(arguments.checkpoint, host.device())
-    return FieldAgent(agent), Sight(arguments.camera or CAMERA, agent.crop, agent.image_size)
+    return FieldAgent(agent), Sight(arguments.camera, agent.crop, agent.image_size)

@@ -43,7 +43,7 @@ def test_a_drive_in_real_time_with_a_view(capsys):
     [
         (["--family", "nowhere"], "--family is 'nowhere', expected lane_keeping or"),
         (["--duration", "0"], "--duration is 0, expected more than 0 s"),
-        (["--duration", "0.01"], "--duration is 0.01, expected a tick of 0.1 s or more"),
+        (["--duration", "0.01"], "--duration is 0.01, expected 0.1 s or more, a tick"),
         (["--road", "-1"], "--road is -1, expected 0 or more"),
         (
             ["--commander", "vlm", "--url", "ftp://x", "--model", "m"],

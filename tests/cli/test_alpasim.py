@@ -89,11 +89,15 @@ def test_up_prints_the_commands(run, avvla):
     for policy, given, expected in (
         (("--policy", "smolvla"), (), "smolvla needs --checkpoint"),
         (("--policy", "replay"), ("--checkpoint", "m"), "--checkpoint is for --policy smolvla"),
-        ((), ("--checkpoint", "m"), "--checkpoint is for --policy smolvla, got none"),
+        (
+            (),
+            ("--checkpoint", "m"),
+            "--checkpoint is for --policy smolvla, and --policy is not given",
+        ),
     ):
         options = ("--role", "driver", *policy, *given, "--print")
         assert expected in avvla("up", run, *options, code=1).err
-    assert "expected with --role driver only" in (
+    assert "--policy is for --role driver, and --role is sim" in (
         avvla("up", run, "--role", "sim", "--policy", "replay", code=1).err
     )
 

@@ -77,16 +77,16 @@ def test_a_port_that_is_taken(capsys):
 def test_checkpoints_are_of_smolvla(capsys, tmp_path):
     assert "smolvla needs --checkpoint" in fails(capsys, "smolvla")
     told = fails(capsys, "route_follower", "--checkpoint", str(tmp_path))
-    assert "--checkpoint is for --policy smolvla, got route_follower" in told
+    assert "--checkpoint is for --policy smolvla, and --policy is route_follower" in told
     told = fails(capsys, "smolvla", "--checkpoint", str(tmp_path))
     assert "config.json is missing" in told
 
 
 def test_an_option_of_another_policy(capsys):
     told = fails(capsys, "replay", "--cruise", "5")
-    assert "--cruise is for --policy route_follower, got replay" in told
+    assert "--cruise is for --policy route_follower, and --policy is replay" in told
     told = fails(capsys, "route_follower", "--camera", "front")
-    assert "--camera is for --policy smolvla, got route_follower" in told
+    assert "--camera is for --policy smolvla, and --policy is route_follower" in told
 
 
 @pytest.mark.parametrize(
