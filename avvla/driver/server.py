@@ -94,15 +94,21 @@ def _require_free(host: str, port: int) -> None:
     """
     if not host:
         raise _cannot_listen(host, port, "no host is given")
+    kind, reason = socket.SOCK_STREAM, "it has no address"
     try:
-        kind = socket.SOCK_STREAM
-        for family, _, protocol, _, place in socket.getaddrinfo(host, port, type=kind):
+        places = socket.getaddrinfo(host, port, type=kind)
+    except (OSError, UnicodeError) as error:
+        places, reason = [], getattr(error, "strerror", None) or str(error)
+    for family, _, protocol, _, place in places:
+        try:
             with socket.socket(family, kind, protocol) as tried:
                 tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 tried.bind(place)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise _cannot_listen(host, port, reason) from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            return  # gRPC too is content with one: `localhost` has two, often only one of them here
+    raise _cannot_listen(host, port, reason)
 
 
 def _cannot_listen(host: str, port: int, reason: str) -> UserError:
