@@ -16,10 +16,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends without an error.
 
     Raises:
-        UserError: `path` is a folder.
+        UserError: `path` is a folder, a device or a pipe: root would put a file in its place.
     """
     if path.is_dir() and not path.is_symlink():
         raise UserError(f"{path} is a folder, expected the name of a file to write")
+    # Names in /dev may be links to what a shell has made of them, a file among others.
+    if path.parent == Path("/dev") or (path.exists() and not (path.is_file() or path.is_dir())):
+        raise UserError(f"{path} is no file, expected the name of one to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avvla.agent.commander import CommanderError, Situation
+from avvla.errors import UserError
 from avvla.labels.taxonomy import COMMANDS
 
 WIDTH_PX, JPEG_QUALITY = 384, 80
@@ -42,13 +43,25 @@ class Chat:
         model: its name at the server.
         token: sent as a bearer token where it is not empty; never logged.
         timeout_s: after which an answer is given up.
+
+    Raises:
+        UserError: `base_url` is no address of a server.
     """
 
     def __init__(self, base_url: str, model: str, token: str = "", timeout_s: float = 2.0) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._model = model
+        try:
+            url = httpx.URL(base_url.rstrip("/"))
+            known = url.scheme in ("http", "https") and bool(url.host)
+        except httpx.InvalidURL:
+            known = False
+        if not known or not 0 < (url.port or 80) < 65536:
+            raise UserError(
+                f"--url is {base_url!r}, expected the chat API's, as http://127.0.0.1:8000/v1"
+            )
         self._client = httpx.Client(
-            base_url=base_url.rstrip("/"), headers=headers, timeout=timeout_s, trust_env=False
+            base_url=url, headers=headers, timeout=timeout_s, trust_env=False
         )
 
     def command(self, situation: Situation) -> str:
@@ -61,6 +74,8 @@ class Chat:
             answer = self._client.post("/chat/completions", json=request(self._model, situation))
             answer.raise_for_status()
             text = answer.json()["choices"][0]["message"]["content"]
+        except httpx.HTTPStatusError as error:
+            raise CommanderError(f"the server answered {error.response.status_code}") from None
         except httpx.HTTPError as error:
             raise CommanderError(f"no answer ({type(error).__name__})") from None
         except (ValueError, LookupError, TypeError):

@@ -32,6 +32,11 @@ class LocalModel:
     """
 
     def __init__(self, folder: Path, device: str) -> None:
+        if not folder.is_dir():
+            raise UserError(
+                f"{folder} is no folder, expected one with an image-text model and its processor:"
+                " fetch one with `hf download`"
+            )
         try:
             self._processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
             model = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True)

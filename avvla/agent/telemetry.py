@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,3 +110,8 @@ def summary(ticks: Sequence[Tick]) -> dict[str, float | int]:
             label = f"{name.removesuffix('_s')}_p{q}_ms"
             found[label] = float(np.percentile(values, q) * 1e3) if len(values) else 0.0
     return found
+
+
+def faults(ticks: Sequence[Tick]) -> Counter[str]:
+    """In how many ticks each fault was named."""
+    return Counter(fault for tick in ticks for fault in dict.fromkeys(tick.faults))

@@ -45,6 +45,7 @@ def collect(run: Path, suite: str | None = None) -> dict[str, Any]:
         UserError: the run has not been evaluated, or a file of its result is damaged.
     """
     folder = RunFolder(run)
+    layout = folder.layout
     summary, run_metrics = _summary(run), _of_run(run)
     rollouts = find(run) if any((run / name).is_dir() for name in FOLDERS) else []
     per_rollout = results.of_all(run) or {
@@ -59,8 +60,8 @@ def collect(run: Path, suite: str | None = None) -> dict[str, Any]:
         )
     return {
         "alpasim": {
-            "version": folder.layout.image,
-            "evaluation": folder.layout.evaluation,
+            "version": layout.image,
+            "evaluation": layout.evaluation,
             "images": _images(folder),
         },
         "run": _identity(run),

@@ -33,6 +33,8 @@ from avvla.alpasim.yaml_file import Document
 from avvla.errors import UserError
 from avvla.files import replacing
 
+MOST_STEPS = (1 << 31) - 1
+"""What a message of Alpasim holds."""
 PORT = re.compile(r"(?<![\w.-])port=(\d+)")
 """The stock driver's port among the overrides of its command."""
 
@@ -111,10 +113,15 @@ def write(made: Sequence[Change]) -> list[Path]:
 
 def _reasonable(wanted: Wanted, parts: int) -> None:
     for what, names in (("--scene", wanted.scenes), ("--cameras", wanted.cameras)):
-        if names is not None and (not names or len(set(names)) != len(names) or not all(names)):
-            raise UserError(f"{what} has {', '.join(names) or 'nothing'}, expected different names")
-    if wanted.steps is not None and wanted.steps < 1:
-        raise UserError(f"--steps is {wanted.steps}, expected 1 or more")
+        if names is None:
+            continue
+        told = ", ".join(map(repr, names)) or "nothing"
+        if not names or len(set(names)) != len(names):
+            raise UserError(f"{what} has {told}, expected different names")
+        if not all(re.fullmatch(r"\S+", name) for name in names):
+            raise UserError(f"{what} has {told}, expected names without blanks")
+    if wanted.steps is not None and not 1 <= wanted.steps <= MOST_STEPS:
+        raise UserError(f"--steps is {wanted.steps}, expected 1 to {MOST_STEPS}")
     if wanted.resolution is not None and min(wanted.resolution) < 1:
         raise UserError(f"--resolution is {wanted.resolution}, expected 1x1 or more")
     if wanted.scenes is not None and parts > 1:

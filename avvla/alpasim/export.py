@@ -59,6 +59,8 @@ class Frame:
 class Exported:
     """What was written."""
 
+    entries: int = 0
+    """Read, of whatever kind."""
     rows: dict[str, int] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
     """Images by camera."""
@@ -70,10 +72,16 @@ def export(log: Path, output: Path, *, video: bool) -> Exported:
     """Write the tables of a log into a new folder, and with `video` an mp4 of each camera.
 
     Raises:
-        UserError: the folder is there already or cannot be made, or the log cannot be read.
+        UserError: the folder is there already or cannot be made, or the log cannot be read or has
+            no entry.
     """
     with _new_folder(output) as folder, opened(log) as file:
         done, frames = _tables(file, folder)
+        if not done.entries:
+            raise UserError(
+                f"{log} has no entry ({done.problem or 'empty'}), expected an .asl log: `avvla"
+                " alpasim logs list RUN` names those of a run"
+            )
         if video:
             from avvla.alpasim.video import write_video
 
@@ -98,6 +106,7 @@ def _tables(file: BinaryIO, folder: Path) -> tuple[Exported, dict[str, list[Fram
     ):
         try:
             for entry in entries:
+                done.entries += 1
                 bar.update(entries.end - bar.n)
                 if entry.kind == ACTOR_POSES:
                     tables["poses"].add(_poses(entry.message()))

@@ -77,6 +77,25 @@ def suite(path: Path, name: str) -> list[tuple[str, str | None]]:
     ]
 
 
+def of_release(artifacts: Iterable[Artifact], revision: str | None) -> list[Artifact]:
+    """Those of a release, or all.
+
+    Raises:
+        UserError: there are some, but none of this release.
+    """
+    there = list(artifacts)
+    found = [made for made in there if revision in (None, made.revision)]
+    if there and not found:
+        raise UserError(
+            f"no scene is in the release {revision!r}, expected one of {_releases(there)}"
+        )
+    return found
+
+
+def _releases(artifacts: Iterable[Artifact]) -> str:
+    return ", ".join(sorted({made.revision or "(none)" for made in artifacts}))
+
+
 def choose(artifacts: Sequence[Artifact], scene: str, revision: str | None = None) -> Artifact:
     """The artifact of a scene, given as scene id, clip or uuid: the newest one, or of a release.
 
@@ -89,8 +108,9 @@ def choose(artifacts: Sequence[Artifact], scene: str, revision: str | None = Non
         raise UserError(f"the tables have no scene {scene!r}{nearest(scene, known)}")
     found = [made for made in of_scene if revision in (None, made.revision)]
     if not found:
-        there = ", ".join(sorted({made.revision or "(none)" for made in of_scene}))
-        raise UserError(f"{scene} is not in the release {revision!r}, expected one of {there}")
+        raise UserError(
+            f"{scene} is not in the release {revision!r}, expected one of {_releases(of_scene)}"
+        )
     return max(found, key=lambda made: (made.last_modified, made.uuid))
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avvla.cli.command import add_command, add_group
+from avvla.cli.command import add_command, add_group, only_beside
 from avvla.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from avvla.policy.interface import Policy
 
 COMMANDERS = ("given", "fixed", "vlm", "local")
+ONLY = (
+    ("carla", None, "world", ("carla",)),
+    ("family", "lane_keeping", "world", ("embedded",)),
+    ("checkpoint", Path("models/field_agent"), "policy", ("field_agent",)),
+    ("command", "Follow the lane", "commander", ("fixed",)),
+    ("url", None, "commander", ("vlm",)),
+    ("model", None, "commander", ("vlm", "local")),
+    ("goal", "", "commander", ("vlm", "local")),
+)
 
 
 def add(top: Group) -> None:
@@ -44,16 +53,14 @@ def add(top: Group) -> None:
     )
     run.add_argument(
         "--family",
-        default="lane_keeping",
-        help="of the embedded world's scenarios (default: %(default)s)",
+        help="of the embedded world's scenarios (default: lane_keeping)",
     )
     run.add_argument("--road", type=int, default=0, metavar="N", help="the first road (default: 0)")
     run.add_argument(
         "--checkpoint",
         type=Path,
-        default=Path("models/field_agent"),
         metavar="DIR",
-        help="the Field Agent (default: %(default)s)",
+        help="the Field Agent (default: models/field_agent)",
     )
     run.add_argument(
         "--policy",
@@ -65,13 +72,13 @@ def add(top: Group) -> None:
         "--commander",
         choices=COMMANDERS,
         default="given",
-        help="who commands: the world's scenario, a fixed text, a vision-language model behind a"
-        " chat API or one on this machine (default: %(default)s)",
+        help="who commands: the world's scenario, a text, a vision-language model behind a chat API"
+        " or one on this machine (default: %(default)s)",
     )
-    run.add_argument("--command", default="Follow the lane", help="of the fixed Commander")
+    run.add_argument("--command", help="of the fixed Commander (default: Follow the lane)")
     run.add_argument("--url", metavar="URL", help="of the chat API, up to /v1")
     run.add_argument("--model", metavar="NAME", help="of the chat API, or its folder here")
-    run.add_argument("--goal", default="", metavar="TEXT", help="where to go, for such a model")
+    run.add_argument("--goal", metavar="TEXT", help="where to go, for such a model")
     run.add_argument(
         "--command-every",
         type=float,
@@ -151,6 +158,8 @@ def _run_in(
             timing = "interrupted"
     for name, value in telemetry.summary(seen).items():
         print(f"{name.replace('_', ' ')}: {value:g}")
+    for fault, count in telemetry.faults(seen).most_common(5):
+        print(f"fault in {count} ticks: {fault}")
     print(f"roads: {place.roads}\n{timing}")
     return 130 if timing == "interrupted" else 0
 
@@ -163,17 +172,14 @@ def _check(arguments: argparse.Namespace) -> None:
             option = name.replace("_", "-")
             raise UserError(f"--{option} is {getattr(arguments, name):g}, expected more than 0 s")
     if arguments.duration < DT_S:
-        raise UserError(
-            f"--duration is {arguments.duration:g}, expected a tick of {DT_S} s or more"
-        )
+        raise UserError(f"--duration is {arguments.duration:g}, expected {DT_S} s or more, a tick")
     if arguments.road < 0:
         raise UserError(f"--road is {arguments.road}, expected 0 or more")
     if not 0 <= arguments.latency_ms < float("inf"):
         raise UserError(f"--latency-ms is {arguments.latency_ms:g}, expected 0 ms or more")
     if arguments.latency_ms and arguments.clock == "wall":
         raise UserError("--latency-ms is for --clock virtual: the wall clock measures its own")
-    if arguments.carla is not None and arguments.world != "carla":
-        raise UserError("--carla is for --world carla")
+    only_beside(arguments, ONLY)
     if arguments.policy == "route_follower" and arguments.world != "carla":
         raise UserError("--policy route_follower is for --world carla: no other tells it a route")
 
@@ -216,10 +222,6 @@ def _commander(arguments: argparse.Namespace) -> Commander:
     if arguments.commander == "vlm":
         if not arguments.url or not arguments.model:
             raise UserError("--commander vlm needs --url and --model: say where which model is")
-        if not arguments.url.startswith(("http://", "https://")):
-            raise UserError(
-                f"--url is {arguments.url!r}, expected the chat API's, as http://127.0.0.1:8000/v1"
-            )
         return Chat(arguments.url, arguments.model, host.commander_token())
     if arguments.commander == "local":
         from avvla.agent.local_model import LocalModel

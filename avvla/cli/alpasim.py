@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avvla.cli import alpasim_logs, alpasim_scenes
-from avvla.cli.command import add_command, add_group
+from avvla.cli.command import add_command, add_group, only_beside
+from avvla.cli.driver import NO_CHECKPOINT, POLICIES
 
 if TYPE_CHECKING:
     from avvla.alpasim.run_folder import Role
     from avvla.cli.command import Group
 
 ROLES = ("sim", "driver")
-POLICIES = ("smolvla", "route_follower", "constant_velocity", "replay")
+ONLY = (
+    ("policy", None, "role", ("driver",)),
+    ("checkpoint", None, "policy", ("smolvla",)),
+)
 _OTHER: dict[str | None, Role] = {"sim": "driver", "driver": "sim"}
 RESULT, PAGE = Path("results/alpasim/metrics.json"), Path("results/alpasim/report.html")
 
@@ -160,9 +165,10 @@ def _up(arguments: argparse.Namespace) -> int:
     from avvla.errors import UserError
 
     serve = None
+    only_beside(arguments, ONLY)
+    if arguments.policy == "smolvla" and arguments.checkpoint is None:
+        raise UserError(NO_CHECKPOINT)
     if arguments.policy is not None:
-        if arguments.role != "driver":
-            raise UserError("--policy is given, expected with --role driver only")
         serve = ["--policy", arguments.policy]
         if arguments.checkpoint is not None:
             serve += ["--checkpoint", str(arguments.checkpoint)]
@@ -190,7 +196,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     write_metrics(arguments.output, made)
     score, scenes = made["score"], made["scenes"]
     print(
-        f"{arguments.output}: {score['name']} {score['value']:.4g}, {scenes['count']} scenes of"
+        f"{arguments.output}: {score['name']} {_told(score['value'])}, {scenes['count']} scenes of"
         f" {scenes['suite']}, {scenes['rollouts']['evaluated']} rollouts evaluated,"
         f" {len(made['violations'])} with violations, Alpasim {made['alpasim']['version']}"
     )
@@ -205,3 +211,8 @@ def _report(arguments: argparse.Namespace) -> int:
     write_text(arguments.output, render(read_metrics(arguments.metrics)))
     print(arguments.output)
     return 0
+
+
+def _told(value: float) -> str:
+    """A number as metrics.json has it: without an incident there is no distance between two."""
+    return f"{value:.4g}" if math.isfinite(value) else "not defined"

@@ -97,9 +97,9 @@ def _search(arguments: argparse.Namespace) -> int:
     from avvla.errors import UserError
 
     artifacts = scenes.read(arguments.scenes)
+    if (arguments.suite is None) != (arguments.suites is None):
+        raise UserError("--suite ID and --suites CSV go together: give both, or neither")
     if arguments.suite is not None:
-        if arguments.suites is None:
-            raise UserError("--suite is given without --suites: name Alpasim's sim_suites.csv")
         pinned = scenes.suite(arguments.suites, arguments.suite)
         wanted = {scene for scene, _ in pinned}
         uuids = {uuid for _, uuid in pinned if uuid is not None}
@@ -108,9 +108,12 @@ def _search(arguments: argparse.Namespace) -> int:
             for made in artifacts
             if made.uuid in uuids or (not uuids and made.scene_id in wanted)
         ]
-    artifacts = [made for made in artifacts if arguments.revision in (None, made.revision)]
     if not artifacts:
-        raise UserError("no scene is of this suite and release: see the tables for those there are")
+        raise UserError(
+            f"no scene of the suite {arguments.suite} is in {' '.join(map(str, arguments.scenes))}:"
+            " give the table of the suite's release"
+        )
+    artifacts = scenes.of_release(artifacts, arguments.revision)
     known = known_labels(artifacts, host.alpasim_root())
     names = sorted({made.scene_id for made in artifacts})
     conditions = labels.conditions(arguments.conditions)
@@ -142,11 +145,7 @@ def _labels(arguments: argparse.Namespace) -> int:
     from avvla.alpasim import scenes
     from avvla.alpasim.artifacts import fetch_labels
 
-    made = [
-        artifact
-        for artifact in scenes.read(arguments.scenes)
-        if arguments.revision in (None, artifact.revision)
-    ]
+    made = scenes.of_release(scenes.read(arguments.scenes), arguments.revision)
     count = fetch_labels(made, host.alpasim_root())
     print(f"labels of {count} of {len(made)} scenes in {host.alpasim_root()}")
     return 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avvla.cli.command import add_command, add_group
+from avvla.cli.command import add_command, add_group, only_beside
 from avvla.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 POLICIES = ("smolvla", "route_follower", "constant_velocity", "replay")
 CAMERA = "camera_front_wide_120fov"
+CRUISE_MPS = 10.0
+NO_CHECKPOINT = "smolvla needs --checkpoint, a folder written by `dvc repro train`"
+ONLY = (
+    ("checkpoint", None, "policy", ("smolvla",)),
+    ("camera", CAMERA, "policy", ("smolvla",)),
+    ("cruise", CRUISE_MPS, "policy", ("route_follower",)),
+)
 
 
 def add(top: Group) -> None:
@@ -30,9 +37,8 @@ def add(top: Group) -> None:
     )
     serve.add_argument(
         "--camera",
-        default=CAMERA,
         metavar="NAME",
-        help="of smolvla: the front wide camera (default: %(default)s)",
+        help=f"of smolvla: the front wide camera (default: {CAMERA})",
     )
     serve.add_argument(
         "--batch", type=_count, default=16, metavar="N", help="most sessions planned at once"
@@ -40,9 +46,8 @@ def add(top: Group) -> None:
     serve.add_argument(
         "--cruise",
         type=_speed,
-        default=10.0,
         metavar="MPS",
-        help="of route_follower: speed on a straight (default: %(default)s m/s)",
+        help=f"of route_follower: speed on a straight (default: {CRUISE_MPS:g} m/s)",
     )
     serve.add_argument(
         "--host",
@@ -134,10 +139,9 @@ def _health(arguments: argparse.Namespace) -> int:
 def _planner(arguments: argparse.Namespace) -> tuple[Planner, Sight | None]:
     from avvla.driver import canaries
 
+    only_beside(arguments, ONLY)
     if arguments.policy == "smolvla":
         return _field_agent(arguments)
-    if arguments.checkpoint is not None:
-        raise UserError(f"--checkpoint is for smolvla, {arguments.policy} has none")
     if arguments.policy == "route_follower":
         return canaries.RouteFollower(arguments.cruise), None
     return (
@@ -147,7 +151,7 @@ def _planner(arguments: argparse.Namespace) -> tuple[Planner, Sight | None]:
 
 def _field_agent(arguments: argparse.Namespace) -> tuple[Planner, Sight]:
     if arguments.checkpoint is None:
-        raise UserError("smolvla needs --checkpoint, a folder written by `dvc repro train`")
+        raise UserError(NO_CHECKPOINT)
     from avvla import host
     from avvla.driver.field_agent import FieldAgent
     from avvla.driver.sight import Sight

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ async def serve(
     Raises:
         UserError: the address cannot be listened at.
     """
+    _require_free(host, port)
     stopped = asyncio.Event()
     batcher = Batcher(planner, batch)
     asked = stopped.set if exit_on_shut_down else _stay
@@ -73,10 +75,7 @@ async def serve(
     try:
         bound = server.add_insecure_port(wire.address(host, port))
     except RuntimeError:
-        raise UserError(
-            f"cannot listen at {host}:{port}: another process does, or this host has no such"
-            " address; choose --port or --host"
-        ) from None
+        raise _cannot_listen(host, port, "another process does by now") from None
     await server.start()
     try:
         ready(bound, stopped.set)
@@ -85,6 +84,38 @@ async def serve(
         await server.stop(GRACE_S)
         batcher.close()
         service.close()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Try the address before gRPC does, which writes the reason of a refusal to its own log.
+
+    Raises:
+        UserError: the address cannot be listened at.
+    """
+    if not host:
+        raise _cannot_listen(host, port, "no host is given")
+    kind, reason = socket.SOCK_STREAM, "it has no address"
+    try:
+        places = socket.getaddrinfo(host, port, type=kind)
+    except (OSError, UnicodeError) as error:
+        places, reason = [], getattr(error, "strerror", None) or str(error)
+    for family, _, protocol, _, place in places:
+        try:
+            with socket.socket(family, kind, protocol) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(place)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            return  # gRPC too is content with one: `localhost` has two, often only one of them here
+    raise _cannot_listen(host, port, reason)
+
+
+def _cannot_listen(host: str, port: int, reason: str) -> UserError:
+    return UserError(
+        f"cannot listen at {host}:{port} ({reason}), expected an address of this host and a port"
+        " that is free: choose --host or --port"
+    )
 
 
 def _stay() -> None:

@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from avvla.agent.chat import Chat, encoded, parse, request
 from avvla.agent.commander import CommanderError, Situation
+from avvla.errors import UserError
 from avvla.labels.taxonomy import COMMANDS
 
 SITUATION = Situation(
@@ -97,8 +99,8 @@ def test_without_a_token_or_a_picture_none_is_sent():
         ({"choices": []}, 200, "no chat completion"),
         ([], 200, "no chat completion"),
         (b"<html>", 200, "no chat completion"),
-        ({"error": "secret"}, 401, r"no answer \(HTTPStatusError\)"),
-        ({}, 500, r"no answer \(HTTPStatusError\)"),
+        ({"error": "secret"}, 401, "the server answered 401"),
+        ({}, 500, "the server answered 500"),
     ],
 )
 def test_anything_else_is_no_command(answer, status, told):
@@ -115,6 +117,14 @@ def test_a_slow_and_an_absent_server_are_given_up():
         ask(url, timeout_s=0.1)
     with pytest.raises(CommanderError, match="ConnectError"):
         ask("http://127.0.0.1:9/v1")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://x", "http://", "http:///v1", "http://[::1", "http://127.0.0.1:99999/v1", "x"]
+)
+def test_what_is_no_address_is_refused_at_once(url):
+    with pytest.raises(UserError, match=f"--url is {re.escape(repr(url))}, expected the chat API"):
+        Chat(url, "m")
 
 
 @given(st.text() | st.none() | st.integers() | st.lists(st.text()))

@@ -45,8 +45,10 @@ def test_without_a_picture_there_is_no_command(folder):
 
 
 def test_a_folder_without_a_model_ends_in_one_line(tmp_path):
-    with pytest.raises(UserError, match="holds no image-text model with its processor"):
+    with pytest.raises(UserError, match="nothing is no folder, expected one with an image-text"):
         LocalModel(tmp_path / "nothing", "cpu")
+    with pytest.raises(UserError, match="holds no image-text model with its processor"):
+        LocalModel(tmp_path, "cpu")
 
 
 def test_only_what_becomes_a_choice_may_be_written():

@@ -175,10 +175,12 @@ def test_scenes_are_replaced_and_several_have_an_entry_each(run):
         ({"driver": "host:+60"}, "expected host:port"),
         ({"driver": "fe80::1:6000"}, "expected host:port"),
         ({"driver": "a b:6000"}, "expected host:port"),
-        ({"steps": 0}, "--steps is 0, expected 1 or more"),
+        ({"steps": 0}, "--steps is 0, expected 1 to"),
+        ({"steps": 1 << 31}, "--steps is 2147483648, expected 1 to 2147483647"),
         ({"resolution": (0, 5)}, "--resolution is "),
-        ({"cameras": ("a", "a")}, "--cameras has a, a, expected different names"),
-        ({"scenes": ("",)}, "--scene has nothing, expected different names"),
+        ({"cameras": ("a", "a")}, "--cameras has 'a', 'a', expected different names"),
+        ({"cameras": ("a\nb",)}, "--cameras has 'a\\nb', expected names without blanks"),
+        ({"scenes": ("",)}, "--scene has '', expected names without blanks"),
     ],
 )
 def test_wishes_that_cannot_be(run, wanted, told):

@@ -63,6 +63,13 @@ def test_a_cut_log_gives_what_lies_before(write, tmp_path):
     assert done.rows["poses"] == 8
 
 
+@pytest.mark.parametrize("content", [b"", b"services:\n", bytes(3)])
+def test_what_is_no_log_leaves_nothing(write, tmp_path, content):
+    with pytest.raises(UserError, match=r"has no entry \(.*\), expected an .asl log"):
+        export(write(content), tmp_path / "out", video=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["rollout.asl"]
+
+
 def test_an_image_that_is_none_leaves_nothing(write, tmp_path):
     path = write(log(1, {"wide": b"no image"}))
     with pytest.raises(UserError, match=r"wide: the image at 1000000 us .* cannot be decoded"):

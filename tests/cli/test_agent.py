@@ -43,7 +43,7 @@ def test_a_drive_in_real_time_with_a_view(capsys):
     [
         (["--family", "nowhere"], "--family is 'nowhere', expected lane_keeping or"),
         (["--duration", "0"], "--duration is 0, expected more than 0 s"),
-        (["--duration", "0.01"], "--duration is 0.01, expected a tick of 0.1 s or more"),
+        (["--duration", "0.01"], "--duration is 0.01, expected 0.1 s or more, a tick"),
         (["--road", "-1"], "--road is -1, expected 0 or more"),
         (
             ["--commander", "vlm", "--url", "ftp://x", "--model", "m"],
@@ -58,6 +58,15 @@ def test_a_drive_in_real_time_with_a_view(capsys):
         (["--commander", "vlm"], "--commander vlm needs --url and --model"),
         (["--commander", "fixed", "--command", "Turn lef"], "did you mean 'Turn left'?"),
         (["--policy", "field_agent"], "config.json is missing"),
+        (["--command", "Stop"], "--command is for --commander fixed, and --commander is given"),
+        (["--model", "m"], "--model is for --commander vlm or local, and --commander is given"),
+        (["--checkpoint", "m"], "--checkpoint is for --policy field_agent, and --policy is"),
+        (["--world", "carla", "--family", "lead"], "--family is for --world embedded"),
+        (["--commander", "local", "--model", "nowhere"], "nowhere is no folder, expected one"),
+        (
+            ["--commander", "vlm", "--url", "http://[::1", "--model", "m"],
+            "--url is 'http://[::1', expected",
+        ),
     ],
 )
 def test_wrong_input_ends_in_one_line(options, told, capsys):
@@ -65,6 +74,14 @@ def test_wrong_input_ends_in_one_line(options, told, capsys):
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_faults_are_named_with_their_counts(capsys):
+    commander = ("--commander", "vlm", "--url", "http://127.0.0.1:9/v1", "--model", "m")
+    assert run("--clock", "virtual", "--duration", "2", *commander) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "faults: 2" in told
+    assert "fault in 2 ticks: Commander: no answer (ConnectError)" in told
 
 
 def test_a_drive_that_is_interrupted_keeps_its_record(monkeypatch, capsys, tmp_path):

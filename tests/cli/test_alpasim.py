@@ -86,7 +86,18 @@ def test_up_prints_the_commands(run, avvla):
         "up", run, "--role", "driver", "--policy", "smolvla", "--checkpoint", "m", "--print"
     )
     assert told.out.startswith("avvla driver serve --policy smolvla --checkpoint m --host 0.0.0.0")
-    assert "expected with --role driver only" in (
+    for policy, given, expected in (
+        (("--policy", "smolvla"), (), "smolvla needs --checkpoint"),
+        (("--policy", "replay"), ("--checkpoint", "m"), "--checkpoint is for --policy smolvla"),
+        (
+            (),
+            ("--checkpoint", "m"),
+            "--checkpoint is for --policy smolvla, and --policy is not given",
+        ),
+    ):
+        options = ("--role", "driver", *policy, *given, "--print")
+        assert expected in avvla("up", run, *options, code=1).err
+    assert "--policy is for --role driver, and --role is sim" in (
         avvla("up", run, "--role", "sim", "--policy", "replay", code=1).err
     )
 
@@ -184,6 +195,14 @@ def test_scenes_search(table, monkeypatch, tmp_path, avvla):
     search = ("scenes", "search", "--scenes", table)
     assert avvla(*search).out == "clipgt-a u-a 26.04\nclipgt-b u-b 26.04\n2 scenes, 2 shown\n"
     assert avvla(*search, "--max", 1).out.endswith("2 scenes, 1 shown\n")
+    for wrong, expected in (
+        (("--revision", "26.4"), "no scene is in the release '26.4', expected one of 26.04"),
+        (("--suite", "public"), "--suite ID and --suites CSV go together"),
+        (("--suites", table), "--suite ID and --suites CSV go together"),
+    ):
+        assert expected in avvla(*search, *wrong, code=1).err
+    labels = ("scenes", "labels", "--scenes", table, "--revision", "25")
+    assert "no scene is in the release '25', expected one of 26.04" in avvla(*labels, code=1).err
     assert "no labels are in" in avvla("scenes", "search", "a=b", "--scenes", table, code=1).err
     from avvla.alpasim.artifacts import snapshot
 

@@ -71,15 +71,33 @@ def test_a_port_that_is_taken(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         told = fails(capsys, "constant_velocity", "--port", port)
-    assert f"cannot listen at 127.0.0.1:{port}: another process does" in told
+    assert f"cannot listen at 127.0.0.1:{port} (Address already in use)" in told
 
 
 def test_checkpoints_are_of_smolvla(capsys, tmp_path):
     assert "smolvla needs --checkpoint" in fails(capsys, "smolvla")
     told = fails(capsys, "route_follower", "--checkpoint", str(tmp_path))
-    assert "--checkpoint is for smolvla" in told
+    assert "--checkpoint is for --policy smolvla, and --policy is route_follower" in told
     told = fails(capsys, "smolvla", "--checkpoint", str(tmp_path))
     assert "config.json is missing" in told
+
+
+def test_an_option_of_another_policy(capsys):
+    told = fails(capsys, "replay", "--cruise", "5")
+    assert "--cruise is for --policy route_follower, and --policy is replay" in told
+    told = fails(capsys, "route_follower", "--camera", "front")
+    assert "--camera is for --policy smolvla, and --policy is route_follower" in told
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("", "no host is given"), ("203.0.113.7", "Cannot assign"), ("a b", "not known")],
+)
+def test_an_address_that_is_not_of_this_host(host, reason, capfd):
+    assert cli.main([*SERVE, "replay", "--host", host, "--port", "0"]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"cannot listen at {host}:0 (" in line
+    assert reason in line
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The manifest: round trip, refused content, differences from the files."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,18 @@ def test_verify_names_each_kind_of_difference(tmp_path: Path) -> None:
     assert f"{layout.chunk_path(CAMERA, 0)} is missing" in problems
     assert f"has 100 bytes, expected {size}" in problems
     assert f"{layout.chunk_path(layout.CAMERA_INTRINSICS, 0)} in {snapshot} has SHA-256" in problems
+
+
+def test_replacing_takes_the_place_of_a_file_only(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link, Path("/dev/null"), Path("/dev/stdout")):
+        # Entered and no more: at the end of the block a name that is let through is taken.
+        with pytest.raises(UserError, match="is no file, expected the name of one to write"):
+            replacing(path).__enter__()
+    assert pipe.is_fifo()
+    assert link.is_symlink()
 
 
 def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None:
