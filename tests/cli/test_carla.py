@@ -140,7 +140,7 @@ def test_the_agents_loop_drives_in_carla(folder, monkeypatch, capsys, policy):
     [
         (["--carla", "x.yaml"], "--carla is for --world carla"),
         (["--policy", "route_follower"], "--policy route_follower is for --world carla"),
-        (["--world", "carla", "--carla", "x.yaml"], "x.yaml cannot be read as YAML"),
+        (["--world", "carla", "--carla", "x.yaml"], "x.yaml is missing: expected settings"),
     ],
 )
 def test_wrong_input_of_a_drive_ends_in_one_line(folder, options, told, capsys):
