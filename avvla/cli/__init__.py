@@ -51,7 +51,8 @@ GROUPS = (
 """In the order of the help."""
 EXIT_CODES = (
     "Exit codes: 0 done, 1 bad input or a finding (told in one line), 2 wrong usage,"
-    " 130 interrupted, 141 the reader of the output is gone."
+    " 130 interrupted, 141 the reader of the output is gone; `aws exec` and `cluster` end with the"
+    " code of what they run."
 )
 
 
