@@ -96,6 +96,8 @@ def _sentence(
         if isinstance(got, Mapping):
             return f"{name}: {told}" if name else told
         return f"{name} is {got!r}: {told}"
+    if detail["type"].startswith("union_tag_"):
+        return _untagged(detail, name)
     if detail["type"] != "extra_forbidden":
         return f"{name or 'the file'} is {got!r}: {detail['msg'].lower()}"
     last = str(location[-1])
@@ -105,6 +107,15 @@ def _sentence(
     near = difflib.get_close_matches(last, known, n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
     return f"unknown parameter `{name}`; {hint}"
+
+
+def _untagged(detail: Any, name: str) -> str:
+    """A section of several kinds that does not say which one it is, or says one that is none."""
+    key = detail["ctx"]["discriminator"].strip("'")
+    if detail["type"] == "union_tag_not_found":
+        return f"{name} has no `{key}`: say which kind it is"
+    expected = detail["ctx"]["expected_tags"].replace(", ", " or ")
+    return f"{name}.{key} is {detail['ctx']['tag']!r}, expected {expected}"
 
 
 def _walk(

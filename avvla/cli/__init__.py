@@ -28,6 +28,7 @@ from avvla.cli import (
     policy,
     rl,
 )
+from avvla.cli.command import Parser
 from avvla.errors import UserError
 
 GROUPS = (
@@ -50,7 +51,8 @@ GROUPS = (
 """In the order of the help."""
 EXIT_CODES = (
     "Exit codes: 0 done, 1 bad input or a finding (told in one line), 2 wrong usage,"
-    " 130 interrupted, 141 the reader of the output is gone."
+    " 130 interrupted, 141 the reader of the output is gone; `aws exec` and `cluster` end with the"
+    " code of what they run."
 )
 
 
@@ -102,10 +104,10 @@ class _Version(argparse.Action):
 
 def parser() -> argparse.ArgumentParser:
     """Every command with its options; `run` is what a command calls."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="avvla",
         description="From raw driving logs to a vision-language-action model that drives.",
-        epilog=EXIT_CODES,
+        epilog=f"`avvla COMMAND --help` has more. {EXIT_CODES}",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show it and exit")
     top = parser.add_subparsers(metavar="command", required=True)

@@ -57,7 +57,11 @@ def add(top: Group) -> None:
     collect = add_command(alpasim, "collect", "the metrics of an evaluated run", _collect)
     _run_folder(collect)
     collect.add_argument(
-        "--output", type=Path, default=RESULT, metavar="FILE.json", help="(default: %(default)s)"
+        "--output",
+        type=Path,
+        default=RESULT,
+        metavar="FILE.json",
+        help="to write (default: %(default)s)",
     )
     collect.add_argument("--suite", metavar="ID", help="test suite, where the run does not name it")
     report = add_command(alpasim, "report", "the collected metrics as a page", _report)
@@ -69,7 +73,11 @@ def add(top: Group) -> None:
         help="as `collect` writes it (default: %(default)s)",
     )
     report.add_argument(
-        "--output", type=Path, default=PAGE, metavar="FILE.html", help="(default: %(default)s)"
+        "--output",
+        type=Path,
+        default=PAGE,
+        metavar="FILE.html",
+        help="to write (default: %(default)s)",
     )
     alpasim_scenes.add(alpasim)
     alpasim_logs.add(alpasim)

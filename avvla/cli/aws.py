@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avvla.cli.command import add_command, add_group, pair
+from avvla.cli.command import add_command, add_group, add_script, pair
 
 if TYPE_CHECKING:
     from avvla.aws.instance import Instance
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from avvla.cli.command import Group
 
 KEYS = Path("~/.ssh/avvla")
+HERE = "path on this machine; a folder's content with / at its end"
+THERE = "path on that machine, from the user's home"
 FIELDS = ("instance_id", "state", "zone", "instance_type", "image_id", "public_ip", "private_ip")
 
 
@@ -31,23 +33,26 @@ def add(top: Group) -> None:
     info = add_command(aws, "info", "what a machine is, and where", _info)
     info.add_argument("--field", choices=(*FIELDS, "key_file"), help="this alone, as plain text")
     put = add_command(aws, "put", "copy a file or folder to a machine", _put)
-    put.add_argument("source", metavar="HERE")
-    put.add_argument("target", metavar="THERE")
+    put.add_argument("source", metavar="HERE", help=HERE)
+    put.add_argument("target", metavar="THERE", help=THERE)
     get = add_command(aws, "get", "copy a file or folder from a machine", _get)
-    get.add_argument("source", metavar="THERE")
-    get.add_argument("target", metavar="HERE")
+    get.add_argument("source", metavar="THERE", help=THERE)
+    get.add_argument("target", metavar="HERE", help=HERE)
     for copy in (put, get):
         copy.add_argument(
-            "--exclude", action="append", default=[], metavar="PATTERN", help="may be repeated"
+            "--exclude",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help="not copied; may be repeated",
         )
     run = add_command(aws, "exec", "run a script on a machine; ends with its exit code", _exec)
-    run.add_argument("script", type=Path, metavar="SCRIPT", help="a bash script of this machine")
-    run.add_argument("arguments", nargs="*", metavar="ARG", help="its arguments, after --")
+    add_script(run, "a bash script of this machine")
     run.add_argument("--log", type=Path, metavar="FILE", help="keep its output there too")
     for command in (start, stop, info, put, get, run):
         _existing(command)
     for command in (info, put, get, run):
-        command.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="of key files")
+        _keys(command)
     for command in (put, get, run):
         _ssh_user(command)
 
@@ -75,13 +80,21 @@ def _add_create_image(aws: Group) -> None:
     command.add_argument(
         "--keep", action="store_true", help="leave the machine that it was made on; it costs"
     )
-    command.add_argument("--output", type=Path, default=Path("image.json"), metavar="FILE.json")
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("image.json"),
+        metavar="FILE.json",
+        help="for `avvla cluster render aws` (default: %(default)s)",
+    )
 
 
 def _machine(parser: argparse.ArgumentParser, *, instance_type: str) -> None:
     _existing(parser)
     parser.add_argument("--zone", help="as eu-west-1a (default: the first that offers the type)")
-    parser.add_argument("--instance-type", default=instance_type, help="(default: %(default)s)")
+    parser.add_argument(
+        "--instance-type", default=instance_type, help="of the machine (default: %(default)s)"
+    )
     parser.add_argument(
         "--volume-gb", type=int, default=100, metavar="GB", help="root disk (default: %(default)s)"
     )
@@ -91,8 +104,10 @@ def _machine(parser: argparse.ArgumentParser, *, instance_type: str) -> None:
         help="ami-..., ssm:/a/parameter or name:a pattern (default: Ubuntu 24.04's parameter)",
     )
     parser.add_argument("--key-name", default="avvla", help="key pair (default: %(default)s)")
-    parser.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="of key files")
-    parser.add_argument("--group-name", default="avvla", help="security group (default: avvla)")
+    _keys(parser)
+    parser.add_argument(
+        "--group-name", default="avvla", help="security group (default: %(default)s)"
+    )
     parser.add_argument("--caller", metavar="ADDRESS", help="who may use ssh: address or network")
     parser.add_argument(
         "--caller-from", metavar="URL", help="what tells this machine's address, without --caller"
@@ -104,8 +119,20 @@ def _existing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="of the machine or image, as its tag has it")
 
 
+def _keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        default=KEYS,
+        metavar="DIR",
+        help="folder of key files (default: %(default)s)",
+    )
+
+
 def _ssh_user(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ssh-user", default="ubuntu", help="(default: %(default)s)")
+    parser.add_argument(
+        "--ssh-user", default="ubuntu", help="user of the image (default: %(default)s)"
+    )
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
@@ -133,8 +160,12 @@ def _caller(arguments: argparse.Namespace) -> Network:
 def _create_image(arguments: argparse.Namespace) -> int:
     from avvla.aws.account import account
     from avvla.aws.create_image import Recipe, create_image
+    from avvla.errors import UserError
     from avvla.results import write_text
 
+    for option, path in (("--output", arguments.output), ("--log", arguments.log)):
+        if path is not None and path.is_dir():  # told before a machine is rented
+            raise UserError(f"{option} is {path}, a folder, expected the name of a file to write")
     recipe = Recipe(
         machine=_wanted(arguments),
         ssh_user=arguments.ssh_user,

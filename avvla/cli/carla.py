@@ -20,8 +20,10 @@ def add(top: Group) -> None:
     doctor = add_command(
         carla, "doctor", "whether the server can be driven in, and what keeps it", _doctor
     )
-    doctor.add_argument("--host", metavar="H", help="of the server (default: $AVVLA_CARLA_HOST)")
-    doctor.add_argument("--port", type=int, metavar="P", help="of its calls (default: 2000)")
+    doctor.add_argument("--host", help="of the server (default: $AVVLA_CARLA_HOST, else 127.0.0.1)")
+    doctor.add_argument(
+        "--port", type=int, help="of its calls (default: $AVVLA_CARLA_PORT, else 2000)"
+    )
     doctor.add_argument(
         "--distributed", action="store_true", help="the server has to be another machine"
     )
@@ -34,18 +36,29 @@ def add(top: Group) -> None:
     serve = add_command(
         carla, "serve-command", "print what to run on the machine that has the GPU", _serve_command
     )
-    serve.add_argument("--port", type=int, default=2000, metavar="P", help="default: 2000")
-    serve.add_argument("--quality", choices=("Low", "Epic"), default="Low", help="of the pictures")
+    serve.add_argument("--port", type=int, default=2000, help="of its calls (default: %(default)s)")
+    serve.add_argument(
+        "--quality",
+        choices=("Low", "Epic"),
+        default="Low",
+        help="of the pictures (default: %(default)s)",
+    )
     serve.add_argument("--docker", action="store_true", help="as a container")
     compose = add_group(carla, "compose", "the agent and CARLA in containers")
     render = add_command(compose, "render", "print or write a compose file", _render)
     render.add_argument("--distributed", action="store_true", help="the server is on another host")
-    render.add_argument("--output", type=Path, metavar="FILE", help="write it there")
+    render.add_argument(
+        "--output", type=Path, metavar="FILE", help="write it there, not to the screen"
+    )
     check = add_command(
         compose, "check", "whether both files differ in the server alone", _compose_check
     )
     check.add_argument(
-        "--folder", type=Path, default=FOLDER, metavar="DIR", help="default: %(default)s"
+        "--folder",
+        type=Path,
+        default=FOLDER,
+        metavar="DIR",
+        help="that both are in (default: %(default)s)",
     )
 
 
@@ -54,11 +67,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from avvla.carla.settings import Server
     from avvla.cli.carla_doctor import Wanted, checks
     from avvla.doctor import show
+    from avvla.errors import UserError
 
+    if not 0 < arguments.timeout < float("inf"):
+        raise UserError(f"--timeout is {arguments.timeout:g}, expected more than 0 s")
     default = Server()
     wanted = Wanted(
-        host=arguments.host or host.carla_host() or default.host,
-        port=arguments.port if arguments.port is not None else host.carla_port() or default.port,
+        host=_told(arguments.host, host.carla_host(), default.host),
+        port=_told(arguments.port, host.carla_port(), default.port),
         distributed=arguments.distributed,
         timeout_s=arguments.timeout,
         allow_version_mismatch=arguments.allow_version_mismatch,
@@ -66,6 +82,11 @@ def _doctor(arguments: argparse.Namespace) -> int:
     rows = checks(wanted)
     show("CARLA", rows)
     return int(any(row.verdict == "missing" for row in rows))
+
+
+def _told[T](option: T | None, variable: T | None, default: T) -> T:
+    """The first that was given; an option that is empty was given."""
+    return next(value for value in (option, variable, default) if value is not None)
 
 
 def _serve_command(arguments: argparse.Namespace) -> int:
@@ -85,14 +106,14 @@ def _serve_command(arguments: argparse.Namespace) -> int:
 
 def _render(arguments: argparse.Namespace) -> int:
     from avvla.carla.compose import render
-    from avvla.files import replacing
+    from avvla.results import write_text
 
     text = render(arguments.distributed)
     if arguments.output is None:
         print(text, end="")
     else:
-        with replacing(arguments.output) as temporary:
-            temporary.write_text(text)
+        write_text(arguments.output, text)
+        print(f"{arguments.output}: written")
     return 0
 
 

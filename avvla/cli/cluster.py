@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avvla.cli.command import add_command, add_group, pair
+from avvla.cli.command import add_command, add_group, add_script, pair, port
 
 if TYPE_CHECKING:
     from avvla.cli.command import Group
@@ -31,13 +31,12 @@ def add(top: Group) -> None:
         "--no-restart", action="store_true", help="leave Ray on the nodes as it runs, with its jobs"
     )
     submit = add_command(cluster, "submit", "run a Python script on the head", _submit)
-    submit.add_argument("script", type=Path, metavar="SCRIPT", help="of this machine")
-    submit.add_argument("arguments", nargs="*", metavar="ARG", help="its arguments, after --")
+    add_script(submit, "a Python script of this machine")
     submit.add_argument("--stop", action="store_true", help="end the cluster after it")
     attach = add_command(cluster, "attach", "a shell on the head", _attach)
     attach.add_argument(
         "--port",
-        type=int,
+        type=port,
         action="append",
         default=[],
         metavar="N",
@@ -47,7 +46,7 @@ def add(top: Group) -> None:
     down.add_argument("--workers-only", action="store_true", help="leave the head")
     for command in (validate, up, submit, attach, down):
         command.add_argument(
-            "--file", type=Path, default=FILE, metavar="FILE", help="(default: %(default)s)"
+            "--file", type=Path, default=FILE, metavar="FILE", help="to read (default: %(default)s)"
         )
     for command in (up, submit, attach, down):
         command.add_argument(
@@ -66,11 +65,21 @@ def _add_aws(render: Group) -> None:
     )
     command.add_argument("--zone", required=True, help="where nodes run, as eu-west-1a")
     command.add_argument("--key-name", default="avvla", help="key pair (default: %(default)s)")
-    command.add_argument("--ssh-user", default="ubuntu", help="(default: %(default)s)")
-    command.add_argument("--head-type", default="m6i.xlarge", help="(default: %(default)s)")
-    command.add_argument("--worker-type", default="m6i.2xlarge", help="(default: %(default)s)")
-    command.add_argument("--min-workers", type=int, default=0, help="(default: %(default)s)")
-    command.add_argument("--max-workers", type=int, default=5, help="(default: %(default)s)")
+    command.add_argument(
+        "--ssh-user", default="ubuntu", help="user of the image (default: %(default)s)"
+    )
+    command.add_argument(
+        "--head-type", default="m6i.xlarge", help="machine of the head (default: %(default)s)"
+    )
+    command.add_argument(
+        "--worker-type", default="m6i.2xlarge", help="machine of a worker (default: %(default)s)"
+    )
+    command.add_argument(
+        "--min-workers", type=int, default=0, metavar="N", help="that stay (default: %(default)s)"
+    )
+    command.add_argument(
+        "--max-workers", type=int, default=5, metavar="N", help="at most (default: %(default)s)"
+    )
     command.add_argument(
         "--on-demand",
         action="store_true",
@@ -82,7 +91,9 @@ def _add_aws(render: Group) -> None:
     command.add_argument(
         "--root-disk", default="/dev/sda1", help="its name in the image (default: %(default)s)"
     )
-    command.add_argument("--ssh-key", metavar="FILE", help="(default: ~/.ssh/avvla/KEY_NAME.pem)")
+    command.add_argument(
+        "--ssh-key", metavar="FILE", help="private key (default: ~/.ssh/avvla/KEY_NAME.pem)"
+    )
     _common(command)
 
 
@@ -116,16 +127,24 @@ def _common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--sync", action="store_true", help="copy changes of mounts all the time")
     command.add_argument(
-        "--exclude", action="append", default=[], metavar="PATTERN", help="not copied; repeatable"
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="not copied; may be repeated",
     )
     command.add_argument(
-        "--setup", action="append", default=[], metavar="COMMAND", help="on a new node; repeatable"
+        "--setup",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="run on a new node; may be repeated",
     )
     command.add_argument(
-        "--token", default="~/.ray/auth_token", metavar="FILE", help="Ray's (default: %(default)s)"
+        "--token", default="~/.ray/auth_token", metavar="FILE", help="of Ray (default: %(default)s)"
     )
     command.add_argument(
-        "--output", type=Path, default=FILE, metavar="FILE", help="(default: %(default)s)"
+        "--output", type=Path, default=FILE, metavar="FILE", help="to write (default: %(default)s)"
     )
 
 
@@ -190,13 +209,7 @@ def _write(output: Path, cluster: AwsCluster | HostCluster) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from avvla.launcher.cluster_file import read
-    from avvla.launcher.validation import missing_files, problems
-
-    config = read(arguments.file)
-    found = problems(config)
-    if not found:
-        found = list(missing_files(config))
+    config, found = _read(arguments.file)
     for problem in found:
         print(f"error: {arguments.file}: {problem}")
     if not found and arguments.probe:
@@ -205,14 +218,20 @@ def _validate(arguments: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _checked(path: Path) -> dict[str, Any]:
-    """A cluster file's content that has no problems, or the first of them as an error."""
-    from avvla.errors import UserError
+def _read(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """A cluster file's content, and what is wrong with it."""
     from avvla.launcher.cluster_file import read
     from avvla.launcher.validation import missing_files, problems
 
     config = read(path)
-    found = problems(config) or list(missing_files(config))
+    return config, problems(config) or list(missing_files(config))
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """A cluster file's content that has no problems, or the first of them as an error."""
+    from avvla.errors import UserError
+
+    config, found = _read(path)
     if found:
         more = f" (and {len(found) - 1} more: `avvla cluster validate`)" if len(found) > 1 else ""
         raise UserError(f"{path}: {found[0]}{more}")
@@ -249,12 +268,10 @@ def _submit(arguments: argparse.Namespace) -> int:
 
     if not arguments.script.is_file():
         raise UserError(f"{arguments.script} is no file, expected a Python script of this machine")
-    return _run(
-        arguments,
-        ray_command.submit(
-            arguments.file, arguments.script, arguments.arguments, stop=arguments.stop
-        ),
+    command = ray_command.submit(
+        arguments.file, arguments.script, arguments.arguments, stop=arguments.stop
     )
+    return _run(arguments, command)
 
 
 def _attach(arguments: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ def add(top: Group) -> None:
     completion = add_command(
         top, "completion", "print what makes a shell complete these commands", _completion
     )
-    completion.add_argument("shell", choices=SHELLS, help="which shell")
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
 
 
 def _completion(arguments: argparse.Namespace) -> int:

@@ -41,7 +41,11 @@ def add(top: Group) -> None:
         help=f"of smolvla: the front wide camera (default: {CAMERA})",
     )
     serve.add_argument(
-        "--batch", type=_count, default=16, metavar="N", help="most sessions planned at once"
+        "--batch",
+        type=_count,
+        default=16,
+        metavar="N",
+        help="most sessions planned at once (default: %(default)s)",
     )
     serve.add_argument(
         "--cruise",
@@ -65,7 +69,7 @@ def add(top: Group) -> None:
     )
     health = add_command(driver, "health", "ask a driver whether it serves", _health)
     health.add_argument("--host", default="127.0.0.1", help="where it is (default: %(default)s)")
-    health.add_argument("--port", type=_port, default=6000, help="(default: %(default)s)")
+    health.add_argument("--port", type=_port, default=6000, help="its own (default: %(default)s)")
 
 
 def _port(text: str) -> int:

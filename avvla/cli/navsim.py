@@ -46,7 +46,11 @@ def add(top: Group) -> None:
     scores.add_argument("--split", required=True, help="train_test_split of the run")
     scores.add_argument("--commit", required=True, metavar="SHA", help="of the devkit that was run")
     scores.add_argument(
-        "--output", type=Path, default=OUTPUT, metavar="FILE", help="(default: %(default)s)"
+        "--output",
+        type=Path,
+        default=OUTPUT,
+        metavar="FILE",
+        help="to write (default: %(default)s)",
     )
 
 

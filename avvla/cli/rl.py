@@ -31,7 +31,7 @@ def add(top: Group) -> None:
     )
     infer.add_argument("--device", metavar="DEVICE", help="of torch (default: $AVVLA_DEVICE)")
     infer.add_argument(
-        "--episodes", type=int, default=5, metavar="N", help="(default: %(default)s)"
+        "--episodes", type=int, default=5, metavar="N", help="a road each (default: %(default)s)"
     )
     infer.add_argument("--output", type=Path, metavar="FILE.json", help="write the figures")
     export = add_command(
@@ -43,12 +43,20 @@ def add(top: Group) -> None:
 
 def _add_train(rl: Group) -> None:
     train = add_command(rl, "train", "train until a stop rule holds", _train)
-    train.add_argument("config", type=Path, metavar="CONFIG.yaml", help="see docs/rl.md")
-    train.add_argument("--name", help="of the run's folder (default: that of the configuration)")
+    train.add_argument("config", type=Path, metavar="CONFIG.yaml", help="as docs/rl.md lists it")
+    train.add_argument(
+        "--name", help="of the run's folder (default: that of the file, without .yaml)"
+    )
     train.add_argument(
         "--directory", type=Path, metavar="DIR", help="folder of runs (default: $AVVLA_WORK/rl)"
     )
-    train.add_argument("--resume", choices=RESUME, default="never", help="(default: %(default)s)")
+    train.add_argument(
+        "--resume",
+        choices=RESUME,
+        default="never",
+        help="go on from the newest checkpoint: where there is one, or else fail"
+        " (default: %(default)s)",
+    )
     train.add_argument("--overwrite", action="store_true", help="remove an older run of the name")
     train.add_argument(
         "--address",
@@ -60,7 +68,10 @@ def _add_train(rl: Group) -> None:
         "--tensorboard", type=int, metavar="PORT", help="serve the curves meanwhile, as 6006"
     )
     train.add_argument(
-        "--tensorboard-host", default="127.0.0.1", metavar="ADDRESS", help="(default: %(default)s)"
+        "--tensorboard-host",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="address to serve them at (default: %(default)s)",
     )
 
 
@@ -73,8 +84,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.overwrite and arguments.resume != "never":
         raise UserError(f"--overwrite starts anew, --resume {arguments.resume} does not: drop one")
     settings = load_settings(arguments.config)
-    name = arguments.name or arguments.config.stem
-    if Path(name).name != name:
+    name = arguments.config.stem if arguments.name is None else arguments.name
+    if Path(name).name != name or name in ("", ".."):
         raise UserError(f"--name is {name!r}, expected the name of a folder; see --directory")
     folder = (arguments.directory or host.work_root() / "rl") / name
     _needs_ray()

@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from avvla.errors import UserError
 from avvla.launcher.settings import TOKEN, AwsCluster, HostCluster
+from avvla.params import read_mapping
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,15 +38,4 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it is missing, cannot be read, or is no YAML mapping.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: write it with `avvla cluster render`") from None
-    except (OSError, ValueError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(
-            f"{path} holds {type(content).__name__}, expected a mapping: write it with"
-            " `avvla cluster render`"
-        )
-    return content
+    return read_mapping(path, "write it with `avvla cluster render`")

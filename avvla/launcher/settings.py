@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from avvla.aws.names import GROUP, IMAGE, NAME, REGION, TYPE, ZONE
 from avvla.errors import UserError
+from avvla.params import checked
 from avvla.record import Record
 
 TOKEN = "~/.ray/auth_token"
@@ -130,13 +131,9 @@ def settings[C: Cluster](kind: type[C], **given: Any) -> C:
     """Settings of a kind of cluster, checked.
 
     Raises:
-        UserError: the first thing that is wrong with them.
+        UserError: something is wrong with them.
     """
     try:
-        return kind(**given)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        got = f"{where} is {first['input']!r}: " if where else ""
-        told = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"the cluster's {got or 'settings: '}{told}") from None
+        return checked(kind, given)
+    except UserError as error:
+        raise UserError(f"the cluster's settings: {error}") from None

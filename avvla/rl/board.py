@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,11 @@ def tensorboard(folder: Path, address: str, port: int) -> Iterator[None]:
     """Serve the curves of a folder while the block lasts.
 
     Raises:
-        UserError: the port is none.
+        UserError: the port is none, is taken, or the address is not this machine's.
     """
     if not 0 < port < 65536:
         raise UserError(f"--tensorboard is {port}, expected a port from 1 to 65535")
+    _require_free(address, port)
     process = subprocess.Popen(
         [
             sys.executable, "-m", "tensorboard.main", "--logdir", str(folder),
@@ -41,3 +43,15 @@ def tensorboard(folder: Path, address: str, port: int) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _require_free(address: str, port: int) -> None:
+    """TensorBoard's own words on it are lost among its warnings."""
+    try:
+        family, *_, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(where[:2], family=family).close()
+    except (OSError, UnicodeError) as error:
+        raise UserError(
+            f"--tensorboard cannot serve at {address}:{port} ({error}): give another port, or a"
+            " --tensorboard-host that is this machine's"
+        ) from None

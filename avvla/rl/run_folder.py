@@ -90,32 +90,40 @@ class RunFolder:
                 ) from None
             yield
 
-    def begin(self, settings: Settings, resume: Resume, overwrite: bool) -> Checkpoint | None:
-        """The checkpoint to go on from, None for a new training; to be called when locked.
+    def start(self, resume: Resume, overwrite: bool) -> Checkpoint | None:
+        """The checkpoint to go on from, None for a new training; nothing is changed.
 
         Raises:
-            UserError: the folder is in use by an older training and neither is allowed, or there is
-                nothing to go on from.
+            UserError: the folder is in use by an older training and neither is allowed, is none of
+                a training, or there is nothing to go on from.
         """
-        found = self.newest()
+        found = None if resume == "never" else self.newest()
         if resume == "must" and found is None:
             raise UserError(f"{self.folder} has no whole checkpoint: train with --resume auto")
-        if resume == "never":
-            inside = [path for path in self.folder.iterdir() if path.name != LOCK]
-            if inside and not overwrite:
-                raise UserError(
-                    f"{self.folder} is not empty: go on with --resume auto, start anew with"
-                    " --overwrite, or give another --name"
-                )
-            for path in inside:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            found = None
+        inside = {path.name for path in self._inside()}
+        if found is not None or not inside:
+            return found
+        if SETTINGS not in inside:
+            raise UserError(
+                f"{self.folder} has files but no {SETTINGS}, so it is no folder of a training:"
+                " give another --name"
+            )
+        if resume == "never" and not overwrite:
+            raise UserError(
+                f"{self.folder} is not empty: go on with --resume auto, start anew with"
+                " --overwrite, or give another --name"
+            )
+        return None
+
+    def begin(self, settings: Settings, start: Checkpoint | None) -> None:
+        """Make the folder fit to go on from what `start` told, empty for None; when locked."""
+        for path in self._inside() if start is None else ():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         for leftover in self._checkpoints.glob(".*"):
             shutil.rmtree(leftover, ignore_errors=True)
         write_text(
             self.folder / SETTINGS, yaml.safe_dump(plain_of(settings), sort_keys=False, width=100)
         )
-        return found
 
     def save(self, progress: Progress, keep: int, write: Callable[[Path], None]) -> Checkpoint:
         """Keep a checkpoint under its steps, and remove those that are too old.
@@ -160,6 +168,9 @@ class RunFolder:
         """The newest whole checkpoint."""
         found = self.checkpoints()
         return found[-1] if found else None
+
+    def _inside(self) -> list[Path]:
+        return [path for path in self.folder.iterdir() if path.name != LOCK]
 
     @property
     def _checkpoints(self) -> Path:

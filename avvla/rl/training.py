@@ -104,12 +104,14 @@ def train(
     """
     task = task_of(settings)
     with run.locked():
-        start = run.begin(settings, resume, overwrite)
+        start = run.start(resume, overwrite)
         if start is not None:
             _same_network(start, task.shape)
             say(f"going on from {start.folder}, step {start.progress.steps}")
-        with cluster(max(settings.runners.count, 1)), _trainer(task, run, start) as trainer:
-            return trainer.loop(say)
+        with cluster(max(settings.runners.count, 1)):
+            run.begin(settings, start)  # an older run goes only once there is a Ray to train on
+            with _trainer(task, run, start) as trainer:
+                return trainer.loop(say)
 
 
 def _same_network(start: Checkpoint, shape: Shape) -> None:

@@ -83,3 +83,13 @@ def test_no_credentials(avvla, monkeypatch):
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     assert "run `aws configure` or `aws sso login`" in avvla("info", code=1).err
+
+
+@pytest.mark.parametrize("option", ["--output", "--log"])
+def test_a_folder_for_a_file_is_told_before_a_machine_is_rented(avvla, base, tmp_path, option):
+    (tmp_path / "install.sh").touch()
+    told = avvla("create-image", *base, "--install", "install.sh", option, tmp_path, code=1)
+    assert told.err == (
+        f"avvla: {option} is {tmp_path}, a folder, expected the name of a file to write\n"
+    )
+    assert not (tmp_path / "keys").exists()

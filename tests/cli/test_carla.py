@@ -75,6 +75,13 @@ def test_doctor_of_an_address_that_is_none(given, told):
     assert "ports" not in found
 
 
+@pytest.mark.parametrize("seconds", ["0", "-3", "nan", "inf"])
+def test_doctor_waits_for_a_time_that_is_one(seconds, capsys):
+    assert cli.main(["carla", "doctor", "--timeout", seconds]) == 1
+    error = f"avvla: --timeout is {seconds}, expected more than 0 s\n"
+    assert capsys.readouterr().err == error
+
+
 def test_doctor_fails_where_something_is_missing(capsys):
     assert cli.main(["carla", "doctor", "--port", "1", "--host", "127.0.0.1"]) == 1
 
@@ -140,7 +147,7 @@ def test_the_agents_loop_drives_in_carla(folder, monkeypatch, capsys, policy):
     [
         (["--carla", "x.yaml"], "--carla is for --world carla"),
         (["--policy", "route_follower"], "--policy route_follower is for --world carla"),
-        (["--world", "carla", "--carla", "x.yaml"], "x.yaml is missing: expected settings"),
+        (["--world", "carla", "--carla", "x.yaml"], "x.yaml is missing"),
     ],
 )
 def test_wrong_input_of_a_drive_ends_in_one_line(folder, options, told, capsys):

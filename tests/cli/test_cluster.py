@@ -124,3 +124,19 @@ def test_files_that_are_not_here(folder, avvla):
         avvla("validate", code=1).out
     )
     assert "which is not on this machine" in avvla("up", code=1).err
+
+
+@pytest.mark.parametrize("options", [("--print",), ("--print", "--stop")])
+def test_options_may_stand_between_a_script_and_its_arguments(folder, avvla, options):
+    avvla("render", "hosts", *HOSTS)
+    first = avvla("submit", *options, "job.py", "--", "--n", "3", "--")
+    assert first.out.endswith("cluster.yaml job.py -- --n 3 --\n")
+    assert avvla("submit", "job.py", *options, "--", "--n", "3", "--") == first
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "dashboard", "²"])
+def test_a_port_that_is_none_is_wrong_usage(port, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["cluster", "attach", "--port", port])
+    assert stop.value.code == 2
+    assert f"{port!r} is no port, expected 1 to 65535" in capsys.readouterr().err

@@ -36,15 +36,26 @@ def test_the_example_of_a_command_is_one(command: str) -> None:
     assert callable(cli.parser().parse_args(words).run)
 
 
-def leaves(parser: argparse.ArgumentParser) -> list[str]:
+def leaves(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     below = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     if not below:
-        return [parser.prog]
-    return [name for action in below for child in action.choices.values() for name in leaves(child)]
+        return [parser]
+    return [leaf for action in below for child in action.choices.values() for leaf in leaves(child)]
 
 
 def test_every_example_is_of_a_command() -> None:
-    assert sorted(leaves(cli.parser())) == sorted(f"avvla {name}" for name in EXAMPLES)
+    told = sorted(parser.prog for parser in leaves(cli.parser()))
+    assert told == sorted(f"avvla {name}" for name in EXAMPLES)
+
+
+def test_every_argument_is_told_in_words() -> None:
+    silent = [
+        f"{parser.prog} {action.dest}"
+        for parser in leaves(cli.parser())
+        for action in parser._actions
+        if not (action.help or "")[:1].isalnum() and (action.help or "")[:1] != "$"
+    ]
+    assert silent == []
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,12 +64,12 @@ def test_the_preset_of_2021_has_its_numbers_and_may_be_changed() -> None:
     [
         ({"lern": {}}, "unknown parameter `lern`; did you mean `learn`?"),
         ({"learn": {"learning_rte": 1}}, "`learn.learning_rte`; did you mean `learning_rate`?"),
-        ({"learn": {"algorithm": "sac"}}, "learn is .*'dqn'"),
+        ({"learn": {"algorithm": "sac"}}, "learn.algorithm is 'sac', expected 'dqn' or 'ppo'"),
         ({"learn": {"learning_rate": 0}}, "learn.learning_rate is 0: input should be greater"),
         ({"learn": {"learning_rate": float("nan")}}, "learn.learning_rate is nan"),
         ({"learn": {"exploration": {"kind": "softmax", "temperatur": 1}}}, "`temperature`"),
         ({"learn": {"network": {"conv": []}}}, r"learn.network.conv is \[\]"),
-        ({"world": {"backend": "embeded"}}, "world is .*'embedded', 'carla'"),
+        ({"world": {"backend": "embeded"}}, "world.backend is 'embeded', expected 'embedded' or"),
         ({"experiment": {"view": {"frames": 5}}}, "experiment.view.frames is 5"),
         ({"experiment": {"view": {"framse": 2}}}, "experiment.view.framse.*`frames`"),
         ({"experiment": {"reward": {"metres": 2}}}, "did you mean `metre`?"),
@@ -137,6 +137,7 @@ def test_advice_names_keys_that_exist() -> None:
         ("a: [", "cannot be read as YAML"),
         ("a: !!python/object:os.system {}", "cannot be read as YAML"),
         ("sed: 1", "unknown parameter `sed`; did you mean `seed`?"),
+        ("learn: {discount: 1}", "learn has no `algorithm`: say which kind it is"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, text: str, told: str) -> None:

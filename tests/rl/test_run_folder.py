@@ -40,7 +40,9 @@ def test_half_written_ones_are_not_seen_and_removed_at_the_start(run, small) -> 
     (folder / "checkpoint_tmp3").mkdir()
     assert names(run) == ["00000100"]
     with run.locked():
-        assert run.begin(small, "auto", False).progress.steps == 100
+        start = run.start("auto", False)
+        run.begin(small, start)
+    assert start.progress.steps == 100
     assert not (folder / ".half").exists()
 
 
@@ -66,7 +68,9 @@ def test_a_damaged_progress_is_named(run) -> None:
 
 def begun(run, settings, resume, overwrite=False):
     with run.locked():
-        return run.begin(settings, resume, overwrite)
+        start = run.start(resume, overwrite)
+        run.begin(settings, start)
+        return start
 
 
 def test_a_new_folder_begins_anew(run, small) -> None:
@@ -75,12 +79,30 @@ def test_a_new_folder_begins_anew(run, small) -> None:
 
 
 def test_never_refuses_a_folder_in_use_unless_it_may_be_overwritten(run, small) -> None:
+    begun(run, small, "never")
     kept(run, 100)
     with pytest.raises(UserError, match=r"is not empty: go on with --resume auto, start anew with"):
         begun(run, small, "never")
     assert names(run) == ["00000100"]
     assert begun(run, small, "never", overwrite=True) is None
     assert names(run) == []
+
+
+def test_a_damaged_run_may_be_overwritten(run, small) -> None:
+    begun(run, small, "never")
+    kept(run, 100)
+    (run.folder / "checkpoints/00000100" / PROGRESS).write_text("{")
+    assert begun(run, small, "never", overwrite=True) is None
+    assert names(run) == []
+
+
+@pytest.mark.parametrize("options", [("never", False), ("never", True), ("auto", False)])
+def test_a_folder_of_somebody_else_is_left_alone(run, small, options) -> None:
+    run.folder.mkdir()
+    (run.folder / "thesis.tex").write_text("mine")
+    with pytest.raises(UserError, match=r"no folder of a training: give another --name"):
+        begun(run, small, *options)
+    assert (run.folder / "thesis.tex").read_text() == "mine"
 
 
 def test_auto_goes_on_where_there_is_something(run, small) -> None:

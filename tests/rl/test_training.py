@@ -171,6 +171,12 @@ def config(tmp_path):
     [
         (["--overwrite", "--resume", "auto"], "--overwrite starts anew, --resume auto does not"),
         (["--name", "a/b"], "--name is 'a/b', expected the name of a folder"),
+        (["--name", ".."], "--name is '..', expected the name of a folder"),
+        (["--name", ""], "--name is '', expected the name of a folder"),
+        (
+            ["--tensorboard", "6006", "--tensorboard-host", "192.0.2.1"],
+            "--tensorboard cannot serve at 192.0.2.1:6006",
+        ),
         (["--address", "ray://head:1"], "RAY_ADDRESS is 'ray://head:1', expected the host:port"),
         (["--tensorboard", "70000"], "--tensorboard is 70000, expected a port"),
         (["--resume", "must"], "has no whole checkpoint"),
@@ -182,6 +188,17 @@ def test_wrong_options_end_in_one_line(config, options, told, tmp_path, capsys, 
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_an_older_run_stays_where_no_cluster_can_be_joined(config, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    older = tmp_path / "r/small/settings.yaml"
+    older.parent.mkdir(parents=True)
+    older.write_text("older")
+    options = ["--overwrite", "--directory", str(tmp_path / "r"), "--address", "127.0.0.1:1"]
+    assert cli.main(["rl", "train", config, *options]) == 1
+    assert "cannot be joined" in capsys.readouterr().err
+    assert older.read_text() == "older"
 
 
 @pytest.mark.parametrize(
