@@ -192,6 +192,8 @@ def test_wrong_options_end_in_one_line(config, options, told, tmp_path, capsys, 
 
 def test_an_older_run_stays_where_no_cluster_can_be_joined(config, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "")
+    monkeypatch.setattr("ray.is_initialized", lambda: False)  # as in a process of its own
+    monkeypatch.setattr("ray.shutdown", lambda: None)
     older = tmp_path / "r/small/settings.yaml"
     older.parent.mkdir(parents=True)
     older.write_text("older")
