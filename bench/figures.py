@@ -30,7 +30,8 @@ import yaml
 PLAN = Path("bench/figures.yaml")
 RECORD = Path("docs/figures.md")
 PIPELINE, GONE = "results", "once"
-BLOCK = re.compile(r"<!-- figures: ([\w ]+) -->\n(.*?)<!-- end -->", re.DOTALL)
+BLOCK = re.compile(r"^<!-- figures: ([\w ]+) -->\n(.*?)^<!-- end -->", re.MULTILINE | re.DOTALL)
+BEGIN, END = re.compile(r"^<!-- figures:", re.MULTILINE), re.compile(r"^<!-- end", re.MULTILINE)
 SECTION = re.compile(r"^## (\w+)\n\n(.*?)\n\n```\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"code `(\w+)`")
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?![\w]*\.\w)")
@@ -190,7 +191,7 @@ def faults() -> Iterator[str]:
     known[PIPELINE] = numbers(results())
     for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
         written = page.read_text()
-        begins, ends = written.count("<!-- figures:"), written.count("<!-- end -->")
+        begins, ends = (len(mark.findall(written)) for mark in (BEGIN, END))
         if begins != ends or len(BLOCK.findall(written)) != begins:
             yield f"{page} begins {begins} blocks of figures and ends {ends}"
         for names, text in BLOCK.findall(written):
