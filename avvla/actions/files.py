@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from avvla.actions.unicycle import DT_S, HORIZON, Integrator, check_integrator
 from avvla.actions.validity import REASONS
 from avvla.config import Action
 from avvla.errors import UserError
+from avvla.files import replacing
 
 BLOCK = 4096
 EXPECTED = f"an npz with xy (N, {WINDOW}, 2), yaw (N, {WINDOW}), optional v (N, {WINDOW}), dt"
@@ -53,6 +55,8 @@ class Summary:
     valid: int
     ade_mean: float
     fde_mean: float
+    reasons: Counter[str]
+    """How many windows are invalid for each reason."""
 
 
 def fit_file(input: Path, output: Path, integrator: str, method: str = "joint") -> Summary:
@@ -60,26 +64,29 @@ def fit_file(input: Path, output: Path, integrator: str, method: str = "joint") 
 
     Raises:
         UserError: `input` cannot be read as described above, holds no window, is not sampled at
-            0.1 s; `output` cannot be written; unknown integrator or method.
+            0.1 s; `output` cannot be written or is `input`; unknown integrator or method.
     """
+    if output.exists() and input.exists() and output.samefile(input):
+        raise UserError(f"{output} is the input too, and would be lost: name another output")
     kind, way = check_integrator(integrator), check_method(method)
     with ExitStack() as stack:
         readers = stack.enter_context(_opened(input))
-        folder = stack.enter_context(_workspace(output))
+        packed, folder = stack.enter_context(_workspace(output))
         windows = len(readers["xy"])
         arrays = {key: _created(folder, key, windows) for key in OUTPUTS}
-        valid, ade, fde = 0, 0.0, 0.0
+        ade, fde, reasons = 0.0, 0.0, Counter[str]()
         for begin in range(0, windows, BLOCK):
             fit = _fit_block(input, readers, min(BLOCK, windows - begin), kind, way)
             for key, array in arrays.items():
                 array[begin : begin + BLOCK] = getattr(fit, key)
-            valid += int(fit.valid.sum())
+            reasons.update(filter(None, fit.reason))
             ade, fde = ade + fit.ade[fit.valid].sum(), fde + fit.fde[fit.valid].sum()
         for array in arrays.values():
             array.flush()
-        _pack(folder, output)
+        _pack(folder, packed)
+    valid = windows - reasons.total()
     share = 1 / valid if valid else math.nan
-    return Summary(windows, valid, float(ade * share), float(fde * share))
+    return Summary(windows, valid, float(ade * share), float(fde * share), reasons)
 
 
 def _fit_block(
@@ -145,13 +152,19 @@ def _unreadable(path: Path, error: Exception) -> UserError:
 
 
 @contextmanager
-def _workspace(output: Path) -> Iterator[Path]:
-    """A folder beside `output` for what is not finished; errors of the disk are for people."""
+def _workspace(output: Path) -> Iterator[tuple[Path, Path]]:
+    """What takes the name of `output` at the end, and a folder beside it for its arrays."""
     try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as name:
-            yield Path(name)
+        with (
+            replacing(output) as packed,
+            tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as name,
+        ):
+            yield packed, Path(name)
     except OSError as error:
-        raise UserError(f"{output} cannot be written: {error.strerror}; make its folder") from None
+        where = f"{error.filename}: " if error.filename else ""
+        raise UserError(
+            f"{output} cannot be written ({where}{error.strerror}): make room or name another place"
+        ) from None
 
 
 def _created(folder: Path, key: str, windows: int) -> np.memmap[Any, Any]:
@@ -163,14 +176,11 @@ def _created(folder: Path, key: str, windows: int) -> np.memmap[Any, Any]:
     return array
 
 
-def _pack(folder: Path, output: Path) -> None:
-    """Put the arrays of `folder` into `output`; the same arrays give the same bytes."""
-    packed = folder / "labels.npz"
+def _pack(folder: Path, packed: Path) -> None:
+    """Put the arrays of `folder` into an npz; the same arrays give the same bytes."""
     with ZipFile(packed, "w") as archive:
         for key in OUTPUTS:
             # A ZipInfo by itself is dated 1980, where ZipFile.write takes the time of the file.
             member = archive.open(ZipInfo(f"{key}.npy"), "w", force_zip64=True)
             with member, (folder / f"{key}.npy").open("rb") as source:
                 shutil.copyfileobj(source, member, 1 << 20)
-    packed.chmod(0o644)
-    packed.replace(output)

@@ -28,7 +28,7 @@ def add(top: Group) -> None:
         type=Path,
         required=True,
         metavar="A.npz",
-        help="v0, action (N, 64, 2), trajectory (N, 64, 3), ade, fde, valid",
+        help="v0, action (N, 64, 2), trajectory (N, 64, 3), ade, fde, max_error, valid, reason",
     )
     fit.add_argument(
         "--integrator",
@@ -51,5 +51,8 @@ def _actions_fit(arguments: argparse.Namespace) -> int:
     print(f"{arguments.output}: {done.valid} of {done.windows} windows fitted", end="")
     if done.valid:
         print(f", mean ADE {done.ade_mean:.4f} m, FDE {done.fde_mean:.4f} m", end="")
+    if done.reasons:
+        told = ", ".join(f"{count} {reason}" for reason, count in done.reasons.most_common())
+        print(f"; left out: {told}", end="")
     print()
     return 0

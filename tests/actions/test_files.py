@@ -1,5 +1,7 @@
 import contextlib
+import errno
 import io
+import os
 import tracemalloc
 import zipfile
 
@@ -179,14 +181,56 @@ def test_missing_file_and_folder(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         fit_file(tmp_path, tmp_path / "out.npz", "euler")
     np.savez(tmp_path / "in.npz", **windows())
-    (tmp_path / "taken").mkdir()
-    with pytest.raises(UserError, match="cannot be written"):
-        fit_file(tmp_path / "in.npz", tmp_path / "no" / "out.npz", "euler")
-    with pytest.raises(UserError, match="cannot be written"):
-        fit_file(tmp_path / "in.npz", tmp_path / "taken", "euler")
     with pytest.raises(UserError, match="integrator is 'rk4'"):
         fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "rk4")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.npz", "taken"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.npz"]
+
+
+@pytest.mark.parametrize(
+    ("output", "match"),
+    [
+        ("taken", "taken is a folder, expected the name of a file"),
+        ("pipe", "pipe is no file, expected the name of one"),
+        ("plain/out.npz", r"plain/out.npz cannot be written \(.*plain: .*\): make room or name"),
+        ("in.npz", "in.npz is the input too, and would be lost: name another output"),
+        ("link.npz", "link.npz is the input too"),
+    ],
+)
+def test_an_output_that_is_something_else_already_stays_what_it_is(tmp_path, output, match):
+    np.savez(tmp_path / "in.npz", **windows())
+    (tmp_path / "link.npz").symlink_to("in.npz")
+    (tmp_path / "plain").touch()
+    (tmp_path / "taken").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    before = {path.name: path.lstat() for path in tmp_path.iterdir()}
+    with pytest.raises(UserError, match=match):
+        fit_file(tmp_path / "in.npz", tmp_path / output, "euler")
+    after = {path.name: path.lstat() for path in tmp_path.iterdir()}
+    assert {name: (one.st_ino, one.st_mtime_ns) for name, one in after.items()} == {
+        name: (one.st_ino, one.st_mtime_ns) for name, one in before.items()
+    }
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
+    np.savez(tmp_path / "in.npz", **windows())
+    (tmp_path / "out.npz").write_text("earlier")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(
+        UserError, match=r"cannot be written \(No space left on device\): make room"
+    ):
+        fit_file(tmp_path / "in.npz", tmp_path / "out.npz", "euler")
+    assert (tmp_path / "out.npz").read_text() == "earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.npz", "out.npz"]
+
+
+def test_the_folder_of_the_output_is_made(tmp_path):
+    np.savez(tmp_path / "in.npz", **windows())
+    fit_file(tmp_path / "in.npz", tmp_path / "new" / "out.npz", "euler")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.npz"]
 
 
 def test_a_bare_array_and_a_pickle_are_no_npz(tmp_path):
