@@ -36,7 +36,7 @@ def load_labels(folder: Path) -> pd.DataFrame:
     """The label rows of all chunks in a folder.
 
     Raises:
-        UserError: there are none, or a file is damaged or of another version.
+        UserError: there are none, one has no command, or a file is damaged or of another version.
     """
     paths = sorted(folder.glob("chunk_*.parquet"))
     if not paths:
@@ -49,6 +49,9 @@ def load_labels(folder: Path) -> pd.DataFrame:
             line = " ".join(str(error).split())
             raise UserError(f"{path} cannot be read ({line}): {REMAKE}") from None
     labels: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    if labels.empty or labels["command"].isna().any():
+        without = "rows without a command" if len(labels) else "tables, but no row in them"
+        raise UserError(f"{folder} has {without}: {REMAKE}")
     return labels
 
 

@@ -57,6 +57,17 @@ def test_labels_of_all_chunks_are_read(tmp_path, make_labels):
     pd.testing.assert_frame_equal(load_labels(tmp_path), labels[list(COLUMNS)])
 
 
+@pytest.mark.parametrize(
+    ("rows", "match"),
+    [({}, "has tables, but no row in them"), ({"Stop": 2}, "has rows without a command")],
+)
+def test_labels_without_a_command_are_refused(tmp_path, make_labels, rows, match):
+    table = make_labels(rows).assign(command=pd.Series(None, dtype="string"))
+    table.to_parquet(tmp_path / "chunk_0000.parquet")
+    with pytest.raises(UserError, match=f"{match}: make the labels with `dvc repro"):
+        load_labels(tmp_path)
+
+
 @pytest.mark.parametrize("damage", ["none", "no parquet", "a column less"])
 def test_bad_labels_are_one_line(tmp_path, make_labels, damage):
     path = tmp_path / "chunk_0000.parquet"
