@@ -105,5 +105,6 @@ def test_a_file_is_written_whole(tmp_path, capsys):
     output = tmp_path / "new" / "file.yaml"
     assert cli.main(["carla", "compose", "render", "--output", str(output)]) == 0
     assert cli.main(["carla", "compose", "render"]) == 0
-    assert capsys.readouterr().out == output.read_text() == render(False)
+    assert output.read_text() == render(False)
+    assert capsys.readouterr().out == f"{output}: written\n{render(False)}"
     assert [path.name for path in output.parent.iterdir()] == ["file.yaml"]
