@@ -34,7 +34,7 @@ BLOCK = re.compile(r"^<!-- figures: ([\w ]+) -->\n(.*?)^<!-- end -->", re.MULTIL
 BEGIN, END = re.compile(r"^<!-- figures:", re.MULTILINE), re.compile(r"^<!-- end", re.MULTILINE)
 SECTION = re.compile(r"^## (\w+)\n\n(.*?)\n\n```\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"code `(\w+)`")
-NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?![\w]*\.\w)")
+NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?!\w|\.\d)")
 PREAMBLE = """# Figures
 
 What the commands printed whose figures README and the other pages quote. `make figures` measures
