@@ -56,7 +56,7 @@ def trained(seed: int, folder: Path) -> tuple[RunFolder, dict[str, float]]:
     )
     moments = []
     for line in process.stdout or ():
-        print(f"seed {seed}: {line}", end="", flush=True)
+        print(f"seed {seed}: {line}", end="", file=sys.stderr)
         if line.startswith("["):
             moments.append((int(line.split("step ")[1].split("/")[0]), time.perf_counter()))
     if process.wait():
@@ -82,7 +82,7 @@ def main() -> None:
                 found = evaluate(settings, driver)
                 points.append((checkpoint.progress.steps, found["return"]))
                 told = f"step {points[-1][0]}, return {found['return']:.1f}"
-                print(f"seed {seed}: {told}", flush=True)
+                print(f"seed {seed}: {told}", file=sys.stderr)
             chance = baseline(settings)["return"]
             chances.append(chance)
             lines.append(Line(f"seed {seed}", points))
