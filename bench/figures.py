@@ -30,6 +30,8 @@ import yaml
 PLAN = Path("bench/figures.yaml")
 RECORD = Path("docs/figures.md")
 PIPELINE, GONE = "results", "once"
+NOISE = "Loading weights from local directory"
+"""LeRobot's line on every policy that is read."""
 BLOCK = re.compile(r"^<!-- figures: ([\w ]+) -->\n(.*?)^<!-- end -->", re.MULTILINE | re.DOTALL)
 BEGIN, END = re.compile(r"^<!-- figures:", re.MULTILINE), re.compile(r"^<!-- end", re.MULTILINE)
 SECTION = re.compile(r"^## (\w+)\n\n(.*?)\n\n```\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
@@ -102,6 +104,7 @@ def measure(measurement: Measurement) -> tuple[str, str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    printed = "".join(f"{line}\n" for line in done.stdout.splitlines() if line != NOISE)
     if done.returncode:
         raise ValueError(f"`{measurement.command}` ended with {done.returncode}")
     told = (
@@ -109,7 +112,7 @@ def measure(measurement: Measurement) -> tuple[str, str]:
         f"{datetime.date.today()}, commit `{revision}`, {device()}, load {load:.1f} before,"
         f" {time.monotonic() - begin:.0f} s, code `{measurement.identity()}`"
     )
-    return told, done.stdout.strip("\n") + "\n"
+    return told, printed
 
 
 def device() -> str:

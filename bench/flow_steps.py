@@ -48,8 +48,8 @@ def main() -> None:
     print(f"{'flow steps':<14}{'ADE m':>9}{'FDE m':>9}{'ms':>8}")
     figures: dict[str, object] = {"n": len(samples.state)}
     for name, driver in drivers.items():
-        apart = open_loop.displacement(open_loop.plan_paths(driver, samples), samples.trajectory)
-        errors = {label: float(value.mean()) for label, value in open_loop.errors(apart).items()}
+        found = open_loop.errors(open_loop.plans(driver, samples), samples)
+        errors = {label: float(value.mean()) for label, value in found.items()}
         ade, fde = errors["ade_6.4s"], errors["fde_6.4s"]
         print(f"{name:<14}{ade:>9.4f}{fde:>9.4f}{1e3 * took[name]:>8.2f}", flush=True)
         figures[name] = {"ade_m": round(ade, 4), "fde_m": round(fde, 4)} | {
