@@ -6,7 +6,8 @@
 A page quotes a measurement between `<!-- figures: NAME -->` and `<!-- end -->`. There, every number
 with decimals or of three digits and more has to be, rounded, one that the command printed; what
 stands in backticks is no figure. Two names are not commands: `results` is what the pipeline wrote
-to results/, whose freshness DVC keeps, and `once` is what was measured on code that is gone.
+to results/, whose freshness DVC keeps, and `once` is what was measured in an earlier state of the
+code and is not held to the present one.
 `check` fails too where the code that a measurement is of has changed since.
 """
 
