@@ -154,12 +154,12 @@ def make(names: list[str]) -> int:
     for name in names or plan:
         print(f"{name}: {plan[name].command}", flush=True)
         try:
-            records = recorded() | {name: measure(plan[name])}
+            measured = measure(plan[name])  # before the record is read: another may add to it
         except (OSError, ValueError) as error:
             failed.append(name)
             print(f"{name}: failed, {error}", flush=True)
         else:
-            save(records, list(plan))
+            save(recorded() | {name: measured}, list(plan))
     return int(bool(failed))
 
 
