@@ -68,7 +68,7 @@ check: setup ## lint, types, layers and locks
 	$(BIN)/python .ci/check_locks.py
 	$(BIN)/python bench/figures.py check
 
-figures: setup ## measure what the pages quote, an hour on an idle machine; ONLY="name ..." for some
+figures: setup ## measure what the pages quote, 40 minutes on an idle machine; ONLY="name ..." for some
 	@$(BIN)/python bench/figures.py make $(ONLY)
 
 lock: ## write the locks anew; a pin stays unless it has to move
